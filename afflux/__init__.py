@@ -1,0 +1,1 @@
+"""The core of Afflux: pure functions over columns. Standard library and NumPy only."""

@@ -1,0 +1,114 @@
+"""What one step returns: new rows, scores, closed examples and effects, together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from afflux.columns import I32, I64, U64, Bool, EventColumns
+from afflux.identity import Edges
+from afflux.names import Identity
+from afflux.position import Position
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A control record, signature checked.
+
+    kind: "edge" (a link seen at another identity's shard), "unlink", "delete", "tick".
+    """
+
+    kind: str
+    offset: int
+    timestamp: int
+    """Event time, ms; of a tick: the W that it carries."""
+    append_time: int
+    identity: Identity | None
+    """Whose fragment it changes; None for a tick."""
+    identity_hash: int
+    other: Identity | None = None
+    """The other end of an edge or unlink."""
+    event_id: str = ""
+    """The event that made it."""
+    origin: tuple[int, int, int] | None = None
+    """(shard, offset, rank) of a derived record; None of one that a person or tool produced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A record that is not an event: where it counts and why. Its dead letter is separate."""
+
+    offset: int
+    shard: int
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Consecutive records [base, end) of one topic partition, decoded and validated."""
+
+    topic: int
+    """Index in the table of input topics."""
+    base: int
+    end: int
+    events: EventColumns
+    controls: Sequence[Control] = ()
+    rejected: Sequence[Rejected] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What the store held of the rows that a step needs. Row r belongs to `identities[r]`.
+
+    The first `len(batch.events.identities)` rows stand in the order of the batch's identities
+    (rows that no event of an advancing shard touches may be zero rows); then identities of
+    controls and identities with a due deadline.
+    """
+
+    identities: Sequence[Identity]
+    shard: I32
+    fragment: NDArray[np.void]
+    """dtype `catalog.fragment`; `catalog.new_fragments(n)` where the store had none."""
+    served: NDArray[np.void]
+    """dtype `catalog.served`."""
+    edges: Mapping[int, Edges] = field(default_factory=dict)
+    """Row -> its edges, for rows that have links, links in this batch, or a control."""
+    linked_owner: I32 = field(default_factory=lambda: np.empty(0, np.int32))
+    """Row whose profile the linked fragment belongs to, ascending."""
+    linked: NDArray[np.void] | None = None
+    """Fragments of linked identities (other rows of the same profile), aligned to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutcome:
+    """The pure result of one step; r below is a row of `Fetched`.
+
+    `closed` is a structured array, sorted by (shard, deadline, identity, model).
+    """
+
+    fragment: NDArray[np.void]
+    served: NDArray[np.void]
+    fragment_changed: Bool
+    served_changed: Bool
+    event_ids: Mapping[int, str]
+    """Row -> id of the event that its scores are as of (rows of `scored`)."""
+    scored: I32
+    """Rows with new scores: the owners to announce."""
+    deleted: I32
+    """Rows that became tombstones: served row, attributes, edges go; scores are retracted."""
+    deadline: I64
+    """(rows,) earliest open deadline, 0 where none."""
+    deadline_moved: Bool
+    closed: NDArray[np.void]
+    """dtype `catalog.closed`."""
+    edges: Mapping[int, Edges]
+    """Row -> edges to store, only where they changed."""
+    derived: Sequence[Control]
+    """Edges to send to another identity's partition, in order of (shard, offset, rank)."""
+    positions: Mapping[int, Position]
+    """Shard -> its position after the step (same version as before; the shell sets the next)."""
+    counters: Mapping[int, U64]
+    """Shard -> what this step added, already inside `positions`."""

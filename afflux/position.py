@@ -1,0 +1,119 @@
+"""Where a shard stands in its logs, with the exact counters of what it has folded.
+
+A position is one string in the store. It is read together with the rows and written in the
+same script, so state and position move together or not at all.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field, replace
+
+from afflux.codes import COUNTERS
+from afflux.names import AffluxError
+
+NONE_MS = -(2**62)
+"""The watermark before the first event."""
+
+_HEAD = struct.Struct("<Q16sQHH")  # version, nonce, layout, topics, origins
+_TOPIC = struct.Struct("<16sqqqIxxxx")  # topic id, offset, W, pending W, pending identity hash
+_ORIGIN = struct.Struct("<IIq")  # shard, rank, offset
+_COUNTERS = struct.Struct(f"<{COUNTERS}Q")
+
+FENCE = 24
+"""The first bytes (version and nonce) that a commit compares."""
+
+
+class PositionError(AffluxError):
+    """The stored position cannot be used: a foreign layout or a damaged string."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """W of a partition, and a jump of more than a day that still waits for a second witness."""
+
+    value: int = NONE_MS
+    pending: int = NONE_MS
+    witness: int = 0
+    """murmur2 of the identity that proposed `pending`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPosition:
+    """The next offset to fold of one topic partition."""
+
+    topic_id: bytes
+    """Kafka's 16-byte topic id: a topic made anew has another one."""
+    offset: int
+    watermark: Watermark = Watermark()
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """All of `p:{shard}`.
+
+    `topics` is indexed like the table of input topics; `origins` holds, per origin shard of
+    derived control records, the last (offset, rank) that was folded.
+
+    >>> p = Position(layout=7, topics=(TopicPosition(b"t" * 16, 42),))
+    >>> Position.decode(p.encode()) == p
+    True
+    """
+
+    layout: int
+    topics: tuple[TopicPosition, ...]
+    version: int = 0
+    nonce: bytes = bytes(16)
+    counters: tuple[int, ...] = (0,) * COUNTERS
+    origins: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def encode(self) -> bytes:
+        """The stored form; the first `FENCE` bytes are version and nonce."""
+        parts = [
+            _HEAD.pack(
+                self.version, self.nonce, self.layout, len(self.topics), len(self.origins)
+            ),
+            _COUNTERS.pack(*self.counters),
+        ]
+        parts += [
+            _TOPIC.pack(
+                t.topic_id, t.offset, t.watermark.value, t.watermark.pending, t.watermark.witness
+            )
+            for t in self.topics
+        ]
+        parts += [
+            _ORIGIN.pack(shard, rank, offset)
+            for shard, (offset, rank) in sorted(self.origins.items())
+        ]
+        return b"".join(parts)
+
+    @staticmethod
+    def decode(data: bytes) -> Position:
+        """The position from its stored form.
+
+        Raises PositionError when the string is cut or has another size than it declares.
+        """
+        try:
+            version, nonce, layout, n_topics, n_origins = _HEAD.unpack_from(data, 0)
+            at = _HEAD.size
+            counters = _COUNTERS.unpack_from(data, at)
+            at += _COUNTERS.size
+            topics = []
+            for _ in range(n_topics):
+                topic_id, offset, w, pending, witness = _TOPIC.unpack_from(data, at)
+                topics.append(TopicPosition(topic_id, offset, Watermark(w, pending, witness)))
+                at += _TOPIC.size
+            origins = {}
+            for _ in range(n_origins):
+                shard, rank, offset = _ORIGIN.unpack_from(data, at)
+                origins[shard] = (offset, rank)
+                at += _ORIGIN.size
+        except struct.error as error:
+            raise PositionError(f"position of {len(data)} bytes is cut short: {error}") from None
+        if at != len(data):
+            raise PositionError(f"position has {len(data)} bytes, its header says {at}")
+        return Position(layout, tuple(topics), version, nonce, counters, origins)
+
+    def next(self, nonce: bytes) -> Position:
+        """The same place under the next version, written by `nonce`."""
+        return replace(self, version=self.version + 1, nonce=nonce)

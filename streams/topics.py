@@ -1,0 +1,73 @@
+"""THE table of topics: key, value, partitions, retention, who writes and who reads.
+
+>>> [t.name for t in INPUT_TOPICS]
+['experience-events', 'profile-attributes']
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Cleanup = Literal["delete", "compact"]
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as Afflux expects it. `partitions` None means: as many as the installation has."""
+
+    name: str
+    key: str
+    values: tuple[str, ...]
+    """Names of the schemas of the values."""
+    cleanup: Cleanup
+    writers: str
+    readers: str
+    partitions: int | None = None
+    log_append_time: bool = False
+    retention_ms: int = -1
+
+
+EXPERIENCE_EVENTS = Topic(
+    "experience-events", "primary identity", ("ExperienceEvent", "ControlRecord"), "delete",
+    "producers, workers (control records)", "enrich", log_append_time=True,
+)  # fmt: skip
+PROFILE_ATTRIBUTES = Topic(
+    "profile-attributes", "primary identity", ("ProfileAttributes",), "compact",
+    "producers", "enrich", log_append_time=True,
+)  # fmt: skip
+SCORE_UPDATES = Topic(
+    "score-updates", "identity of the owner row", ("ScoreUpdate",), "compact",
+    "enrich", "subscribers",
+)  # fmt: skip
+AUDIENCE_UPDATES = Topic(
+    "audience-updates", "identity of the owner row", ("AudienceUpdate",), "compact",
+    "enrich", "subscribers",
+)  # fmt: skip
+TRAINING_EXAMPLES = Topic(
+    "training-examples", "model", ("TrainingExample",), "delete", "enrich", "learn", partitions=1,
+)  # fmt: skip
+MODEL_UPDATES = Topic(
+    "model-updates", "model", ("ModelUpdate",), "compact", "learn", "operators", partitions=1,
+)  # fmt: skip
+
+INPUT_TOPICS: tuple[Topic, ...] = (EXPERIENCE_EVENTS, PROFILE_ATTRIBUTES)
+"""Order matters: positions are indexed by it. Only append."""
+
+
+def dead_letters(source: Topic) -> Topic:
+    """The dead-letter topic of an input topic."""
+    return Topic(
+        f"{source.name}.dlq", "key of the source record", (), "delete",
+        "enrich", "afflux dlq",
+    )  # fmt: skip
+
+
+TOPICS: tuple[Topic, ...] = (
+    *INPUT_TOPICS,
+    SCORE_UPDATES,
+    AUDIENCE_UPDATES,
+    TRAINING_EXAMPLES,
+    MODEL_UPDATES,
+    *(dead_letters(t) for t in INPUT_TOPICS),
+)
