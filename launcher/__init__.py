@@ -1,0 +1,1 @@
+"""What people type: settings, embedded broker and Redis, the `afflux` command, the demo."""

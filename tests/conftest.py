@@ -1,0 +1,95 @@
+"""Servers for the tests. They start at their first use, once a session.
+
+    kafka            a Broker: real Apache Kafka; where no JDK or Maven exists, the embedded one
+    embedded_broker  a Broker: the embedded one (Tansu)
+    brokers          a Broker, the test runs once on each kind
+    redis_url        URL of a Redis database of its own, empty
+
+Brokers are shared by the session: take topic and group names from `Broker.unique()`. A test that
+stops or restarts a server starts its own with `launcher.kafka.KafkaServer`,
+`launcher.embedded.EmbeddedBroker` or `launcher.redis_server.RedisServer` as context managers.
+Tests that use these fixtures get the markers `kafka`, `embedded`, `redis` by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from runtime_broker import Broker
+from runtime_servers import Servers
+
+_SERVERS = pytest.StashKey[Servers]()
+
+_MARKERS = {
+    "kafka": "runs on a real Apache Kafka where there is a JDK",
+    "embedded": "runs on the embedded broker",
+    "redis": "runs on a Redis server",
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers."""
+    for name, meaning in _MARKERS.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
+    config.stash[_SERVERS] = Servers()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by the servers that they use, so that `-m "not kafka"` works."""
+    for item in items:
+        names = set(getattr(item, "fixturenames", ()))
+        if "brokers" in names:
+            names.add(item.callspec.params["brokers"])  # type: ignore[attr-defined]
+        for fixture, marker in (
+            ("kafka", "kafka"),
+            ("embedded_broker", "embedded"),
+            ("embedded", "embedded"),
+            ("redis_url", "redis"),
+        ):
+            if fixture in names:
+                item.add_marker(marker)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what the tests ran on."""
+    line = terminalreporter.config.stash[_SERVERS].report()
+    if line:
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def _servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
+    servers = request.config.stash[_SERVERS]
+    yield servers
+    servers.close()
+
+
+@pytest.fixture
+def kafka(_servers: Servers) -> Broker:
+    """A real Apache Kafka; where there is no JDK or Maven, the embedded broker."""
+    return _servers.kafka()
+
+
+@pytest.fixture
+def embedded_broker(_servers: Servers) -> Broker:
+    """The embedded broker."""
+    return _servers.embedded()
+
+
+@pytest.fixture(params=["embedded", "kafka"])
+def brokers(request: pytest.FixtureRequest, _servers: Servers) -> Broker:
+    """Both kinds of broker, one after the other."""
+    if request.param == "embedded":
+        return _servers.embedded()
+    missing = _servers.kafka_missing_because()
+    if missing:
+        pytest.skip(missing)
+    return _servers.kafka()
+
+
+@pytest.fixture
+def redis_url(_servers: Servers) -> str:
+    """URL of an empty Redis database that no other test uses."""
+    return _servers.redis()
