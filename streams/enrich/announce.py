@@ -1,0 +1,94 @@
+"""Commit first, then announce: what an outbox holds becomes records, and their acks are awaited."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from afflux.catalog import Catalog
+from afflux.identity import profile_id_of
+from afflux.names import Identity
+from afflux.shards import murmur2, shard_of
+from streams.control_signing import SIGNATURE, sign
+from streams.encoding import encode_score_updates
+from streams.enrich.outbox import Outbox
+from streams.ports import Delivery, Message
+from streams.topics import EXPERIENCE_EVENTS, SCORE_UPDATES, TRAINING_EXAMPLES
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """Served rows whose scores are announced, in one order."""
+
+    identities: Sequence[Identity]
+    served: NDArray[np.void]
+    event_ids: Sequence[str]
+    versions: Sequence[int]
+    """Version of the position that each row was committed with."""
+    members: Mapping[Identity, Sequence[Identity]]
+    """All identities of the profile, for owners that have links."""
+
+
+class Announcer:
+    """Produces what outboxes hold."""
+
+    def __init__(self, catalog: Catalog, delivery: Delivery, secret: bytes, partitions: int) -> None:
+        self._catalog = catalog
+        self._delivery = delivery
+        self._secret = secret
+        self._partitions = partitions
+        self.examples_end = 0
+        """Offset after the last example that was acknowledged."""
+        self.examples = 0
+        """Examples announced."""
+
+    async def announce(self, outboxes: Iterable[Outbox], owners: Owners) -> None:
+        """Returns when every record is acknowledged."""
+        messages = self._scores(owners)
+        examples: list[Message] = []
+        for box in outboxes:
+            messages += [Message(SCORE_UPDATES.name, i, None) for i in box.retracted]
+            messages += self._controls(box.controls)
+            examples += [Message(TRAINING_EXAMPLES.name, m, data) for m, data in box.examples]
+        if not messages and not examples:
+            return
+        offsets = await self._delivery.send([*examples, *messages])
+        if examples:
+            self.examples += len(examples)
+            self.examples_end = max(self.examples_end, max(offsets[: len(examples)]) + 1)
+
+    def _scores(self, owners: Owners) -> list[Message]:
+        if not owners.identities:
+            return []
+        members = [owners.members.get(i, (i,)) for i in owners.identities]
+        values = encode_score_updates(
+            self._catalog,
+            owners.served,
+            owners.identities,
+            owners.event_ids,
+            [profile_id_of(m) for m in members],
+            members,
+            owners.versions,
+        )
+        return [
+            Message(SCORE_UPDATES.name, i, v)
+            for i, v in zip(owners.identities, values, strict=True)
+        ]
+
+    def _controls(self, controls: Sequence[tuple[Identity, bytes]]) -> list[Message]:
+        if not controls:
+            return []
+        partitions = shard_of(murmur2([i for i, _ in controls]), self._partitions)
+        return [
+            self.control(identity, value, partition)
+            for (identity, value), partition in zip(controls, partitions.tolist(), strict=True)
+        ]
+
+    def control(self, identity: Identity | None, value: bytes, partition: int) -> Message:
+        """A signed control record for one partition of the events."""
+        topic = EXPERIENCE_EVENTS.name
+        signature = sign(self._secret, topic, partition, identity, value)
+        return Message(topic, identity, value, partition, ((SIGNATURE, signature),))

@@ -1,0 +1,134 @@
+"""Folds record data sets: last writer wins by (timestamp, offset), deletes are met."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from afflux.attributes import AttributeBatch, AttributeRecord, fold_attributes
+from afflux.catalog import Catalog
+from afflux.codes import Code
+from afflux.names import ATTRIBUTES, EVENTS, Identity
+from afflux.position import FENCE, Position
+from afflux.shards import murmur2, shard_of
+from profile_store.contract import MAX_ROWS, Commit, RowRequest, ShardStore
+from streams.enrich.advance import LostRace, commit
+from streams.enrich.commits import Planned
+from streams.enrich.partition import OwnedPartition
+
+_TOPIC = 1
+
+
+class AttributeFolder:
+    """Moves the position of the attributes topic."""
+
+    def __init__(self, store: ShardStore, catalog: Catalog, shards: int, nonce: bytes) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._shards = shards
+        self._nonce = nonce
+
+    async def fold(self, part: OwnedPartition, batch: AttributeBatch) -> None:
+        """Commit every shard that has a record in `batch`. Raises LostRace, StoreUnavailable."""
+        for piece in _pieces(batch):
+            await self._fold(part, piece)
+
+    async def advance(self, part: OwnedPartition, shards: Sequence[int], offset: int) -> None:
+        """Move `shards` without a record to `offset`."""
+        planned = Planned([], {}, {}, {})
+        for shard in shards:
+            self._plan(part, planned, shard, offset, {}, ())
+        await commit(self._store, part, planned)
+
+    async def _fold(self, part: OwnedPartition, batch: AttributeBatch) -> None:
+        records: dict[int, dict[Identity, list[AttributeRecord]]] = {}
+        counted: dict[int, dict[Code, int]] = {}
+        identities = [r.identity for r in batch.records]
+        for record, shard in zip(
+            batch.records, shard_of(murmur2(identities), self._shards).tolist(), strict=True
+        ):
+            if self._is_new(part, shard, record.offset):
+                records.setdefault(shard, {}).setdefault(record.identity, []).append(record)
+                _count(counted, shard, Code.accepted)
+        for rejected in batch.rejected:
+            if self._is_new(part, rejected.shard, rejected.offset):
+                _count(counted, rejected.shard, Code(rejected.code))
+        replies = await self._store.read(
+            [
+                RowRequest(
+                    shard,
+                    fragments=[(i, EVENTS) for i in people],
+                    attributes=[(i, ATTRIBUTES) for i in people],
+                )
+                for shard, people in records.items()
+            ]
+        )
+        values: dict[int, list[tuple[Identity, bytes]]] = {}
+        for (shard, people), reply in zip(records.items(), replies, strict=True):
+            if reply.position[:FENCE] != part.fence(shard):
+                raise LostRace(f"shard {shard} was written by another owner")
+            deleted_at = self._catalog.decode_fragments(list(reply.fragments))["deleted_at"]
+            values[shard] = [
+                (identity, fold_attributes(old, new, int(at)))
+                for (identity, new), old, at in zip(
+                    people.items(), reply.attributes, deleted_at, strict=True
+                )
+            ]
+        planned = Planned([], {}, {}, {})
+        for shard, codes in counted.items():
+            self._plan(part, planned, shard, batch.end, codes, values.get(shard, ()))
+        await commit(self._store, part, planned)
+
+    def _is_new(self, part: OwnedPartition, shard: int, offset: int) -> bool:
+        position = part.positions.get(shard)
+        return position is not None and offset >= position.topics[_TOPIC].offset
+
+    def _plan(
+        self,
+        part: OwnedPartition,
+        planned: Planned,
+        shard: int,
+        offset: int,
+        codes: Mapping[Code, int],
+        values: Sequence[tuple[Identity, bytes]],
+    ) -> None:
+        target = _moved(part.positions[shard], offset, codes).next(self._nonce)
+        planned.positions[shard] = target
+        planned.commits.append(
+            Commit(
+                shard,
+                part.fence(shard),
+                target.encode(),
+                b"",
+                attributes=[(identity, ATTRIBUTES, value) for identity, value in values],
+            )
+        )
+
+
+def _moved(position: Position, offset: int, codes: Mapping[Code, int]) -> Position:
+    topics = list(position.topics)
+    topics[_TOPIC] = replace(topics[_TOPIC], offset=offset)
+    counters = list(position.counters)
+    for code, n in codes.items():
+        counters[code] += n
+    return replace(position, topics=tuple(topics), counters=tuple(counters))
+
+
+def _count(counted: dict[int, dict[Code, int]], shard: int, code: Code) -> None:
+    of_shard = counted.setdefault(shard, {})
+    of_shard[code] = of_shard.get(code, 0) + 1
+
+
+def _pieces(batch: AttributeBatch) -> list[AttributeBatch]:
+    """Parts of at most MAX_ROWS records, so that no commit grows too large."""
+    if len(batch.records) <= MAX_ROWS:
+        return [batch]
+    pieces, base = [], batch.base
+    for start in range(0, len(batch.records), MAX_ROWS):
+        records = batch.records[start : start + MAX_ROWS]
+        last = start + MAX_ROWS >= len(batch.records)
+        end = batch.end if last else records[-1].offset + 1
+        rejected = [r for r in batch.rejected if base <= r.offset < end]
+        pieces.append(AttributeBatch(batch.topic, base, end, records, rejected))
+        base = end
+    return pieces

@@ -1,0 +1,180 @@
+"""From the outcome of a step to one commit a shard, and what is to be announced after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from afflux.attributes import fold_attributes
+from afflux.catalog import Catalog
+from afflux.names import ATTRIBUTES, EVENTS, Dataset, Identity
+from afflux.outcome import Control, StepOutcome
+from afflux.position import Position
+from profile_store.contract import Commit
+from streams.enrich.fetch import Rows
+from streams.enrich.outbox import Outbox
+from streams.enrich.partition import OwnedPartition
+
+EncodeExamples = Callable[[NDArray[np.void], Sequence[Identity]], Sequence[bytes]]
+EncodeControl = Callable[[Control], bytes]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Commits of one step, with the positions and outboxes that they write."""
+
+    commits: list[Commit]
+    positions: dict[int, Position]
+    outboxes: dict[int, Outbox]
+    deadlines: dict[int, int]
+    """Shard -> the earliest new deadline."""
+
+
+class CommitPlanner:
+    """Turns outcomes into commits. The nonce marks every commit of this owner."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        encode_examples: EncodeExamples,
+        encode_control: EncodeControl,
+        nonce: bytes,
+    ) -> None:
+        self._catalog = catalog
+        self._encode_examples = encode_examples
+        self._encode_control = encode_control
+        self._nonce = nonce
+        self._models = [m.name.encode() for m in catalog.models]
+
+    def plan(self, part: OwnedPartition, rows: Rows, outcome: StepOutcome) -> Planned:
+        """One commit for every shard in `outcome.positions`."""
+        identities = rows.fetched.identities
+        shard = rows.fetched.shard
+        fragments = self._fragments(identities, shard, outcome)
+        served = self._served(identities, shard, outcome, rows)
+        attributes = self._attributes(identities, shard, outcome, rows)
+        edges = _grouped((int(shard[r]), (identities[r], e.encode())) for r, e in outcome.edges.items())
+        forget = _grouped((int(shard[r]), identities[r]) for r in outcome.deleted.tolist())
+        moved = np.flatnonzero(outcome.deadline_moved).tolist()
+        deadlines = _grouped(
+            (int(shard[r]), (identities[r], int(outcome.deadline[r]))) for r in moved
+        )
+        outboxes = self._outboxes(identities, shard, outcome)
+        planned = Planned([], {}, outboxes, {})
+        for s, position in outcome.positions.items():
+            target = position.next(self._nonce)
+            planned.positions[s] = target
+            planned.commits.append(
+                Commit(
+                    shard=s,
+                    expected=part.fence(s),
+                    position=target.encode(),
+                    outbox=outboxes[s].encode() if s in outboxes else b"",
+                    fragments=fragments.get(s, ()),
+                    served=served.get(s, ()),
+                    attributes=attributes.get(s, ()),
+                    edges=edges.get(s, ()),
+                    forget=forget.get(s, ()),
+                    deadlines=dict(deadlines.get(s, ())),
+                )
+            )
+            open_deadlines = [d for _, d in deadlines.get(s, ()) if d]
+            if open_deadlines:
+                planned.deadlines[s] = min(open_deadlines)
+        return planned
+
+    def _fragments(
+        self, identities: Sequence[Identity], shard: NDArray[np.int32], outcome: StepOutcome
+    ) -> dict[int, list[tuple[Identity, Dataset, bytes]]]:
+        changed = np.flatnonzero(outcome.fragment_changed)
+        data = self._catalog.encode_rows(outcome.fragment[changed])
+        return _grouped(
+            (s, (identities[r], EVENTS, b))
+            for s, r, b in zip(shard[changed].tolist(), changed.tolist(), data, strict=True)
+        )
+
+    def _served(
+        self,
+        identities: Sequence[Identity],
+        shard: NDArray[np.int32],
+        outcome: StepOutcome,
+        rows: Rows,
+    ) -> dict[int, list[tuple[Identity, bytes]]]:
+        changed = np.flatnonzero(outcome.served_changed)
+        data = self._catalog.encode_rows(outcome.served[changed])
+        new, old = outcome.event_ids, rows.event_ids
+        deleted = set(outcome.deleted.tolist())
+        return _grouped(
+            (s, (identities[r], b + (new[r].encode() if r in new else old[r])))
+            for s, r, b in zip(shard[changed].tolist(), changed.tolist(), data, strict=True)
+            if r not in deleted
+        )
+
+    def _attributes(
+        self,
+        identities: Sequence[Identity],
+        shard: NDArray[np.int32],
+        outcome: StepOutcome,
+        rows: Rows,
+    ) -> dict[int, list[tuple[Identity, Dataset, bytes]]]:
+        """Attributes of deleted people: what is not newer than the delete goes."""
+        return _grouped(
+            (
+                int(shard[r]),
+                (
+                    identities[r],
+                    ATTRIBUTES,
+                    fold_attributes(
+                        rows.attributes[r] or None, (), int(outcome.fragment["deleted_at"][r])
+                    ),
+                ),
+            )
+            for r in outcome.deleted.tolist()
+            if rows.attributes.get(r)
+        )
+
+    def _outboxes(
+        self, identities: Sequence[Identity], shard: NDArray[np.int32], outcome: StepOutcome
+    ) -> dict[int, Outbox]:
+        owners = _grouped(
+            (s, identities[r])
+            for s, r in zip(
+                shard[outcome.scored].tolist(), outcome.scored.tolist(), strict=True
+            )
+        )
+        retracted = _grouped((int(shard[r]), identities[r]) for r in outcome.deleted.tolist())
+        closed = outcome.closed
+        examples = _grouped(
+            (s, (self._models[m], data))
+            for s, m, data in zip(
+                closed["shard"].tolist(),
+                closed["model"].tolist(),
+                self._encode_examples(closed, identities) if len(closed) else (),
+                strict=True,
+            )
+        )
+        controls = _grouped(
+            (c.origin[0], (c.identity, self._encode_control(c)))
+            for c in outcome.derived
+            if c.origin is not None and c.identity is not None
+        )
+        shards = owners.keys() | retracted.keys() | examples.keys() | controls.keys()
+        return {
+            s: Outbox(
+                owners.get(s, ()), retracted.get(s, ()), examples.get(s, ()), controls.get(s, ())
+            )
+            for s in shards
+        }
+
+
+def _grouped(pairs: Iterable[tuple[int, T]]) -> dict[int, list[T]]:
+    groups: dict[int, list[T]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return groups

@@ -1,0 +1,361 @@
+"""The enrich plane: owns partitions, folds their records, keeps what it promises.
+
+The life of a batch: align it with the head of its log, decode, wait for the learner if it is
+too far behind, send dead letters, then advance the shards (fetch, step, commit, announce).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from afflux.catalog import Catalog
+from afflux.columns import empty_events
+from afflux.outcome import Batch, Control
+from afflux.position import FENCE
+from afflux.scoring import Scorer
+from afflux.shards import shard_of
+from afflux.step import StepSettings
+from profile_store.contract import Commit, RowRequest, ShardStore
+from streams.dead_letters import BadShare, DeadLetters
+from streams.decoding import BadRecord, Decoder
+from streams.encoding import encode_control, encode_training_examples
+from streams.enrich.advance import Advancer, LostRace
+from streams.enrich.announce import Announcer, Owners
+from streams.enrich.attributes import AttributeFolder
+from streams.enrich.commits import CommitPlanner
+from streams.enrich.cut import cut
+from streams.enrich.learner_gate import LearnedOffset, LearnerGate
+from streams.enrich.outbox import Outbox
+from streams.enrich.partition import Head, OwnedPartition
+from streams.enrich.positions import check_log, decode_positions, fresh_position
+from streams.enrich.settings import EnrichSettings
+from streams.ports import TP, Delivery, LogRange, Rewind, StopPartition
+from streams.records import RecordBatch
+from streams.topics import INPUT_TOPICS
+
+log = logging.getLogger("afflux.enrich")
+
+
+class ScorerSource(LearnedOffset, Protocol):
+    """The snapshots that scores come from."""
+
+    @property
+    def current(self) -> Scorer:
+        """Scorer over the newest snapshots, untrained ones before the first."""
+        ...
+
+
+_INPUTS = tuple(t.name for t in INPUT_TOPICS)
+_RACE_PAUSE_S = 0.2
+
+
+class EnrichPlane:
+    """Implements `streams.ports.Plane` for the input topics."""
+
+    def __init__(
+        self,
+        settings: EnrichSettings,
+        catalog: Catalog,
+        store: ShardStore,
+        delivery: Delivery,
+        decoder: Decoder,
+        scorers: ScorerSource,
+        nonce: bytes,
+        monotonic: Callable[[], float],
+        wall_ms: Callable[[], int],
+    ) -> None:
+        self._settings = settings
+        self._catalog = catalog
+        self._store = store
+        self._delivery = delivery
+        self._decoder = decoder
+        self._scorers = scorers
+        self._nonce = nonce
+        self._monotonic = monotonic
+        self._wall_ms = wall_ms
+        self._announcer = Announcer(catalog, delivery, settings.secret, settings.partitions)
+        step_settings = StepSettings(
+            shards=settings.shards,
+            skew_ms=settings.skew_ms,
+            edge_refresh_ms=settings.edge_refresh_ms,
+        )
+        planner = CommitPlanner(catalog, encode_training_examples, encode_control, nonce)
+        self._advancer = Advancer(
+            store, catalog, planner, self._announcer,
+            settings.shards, settings.commit_rows, step_settings,
+        )  # fmt: skip
+        self._attributes = AttributeFolder(store, catalog, settings.shards, nonce)
+        self._gate = LearnerGate(
+            scorers, settings.learner_lag, settings.learner_patience_s, monotonic
+        )
+        self._bad_share = BadShare(settings.bad_share, settings.bad_window)
+        self._dead_letters = DeadLetters(delivery)
+        self._parts: dict[int, OwnedPartition] = {}
+        self._logs: dict[TP, LogRange] = {}
+
+    @property
+    def topics(self) -> Sequence[str]:
+        """Input topics, co-partitioned."""
+        return _INPUTS
+
+    # --- ownership -------------------------------------------------------------------------
+
+    async def assigned(self, logs: Mapping[TP, LogRange]) -> dict[TP, int]:
+        """Fence the shards of every partition, announce what their last owner left, and say
+        where to go on. Raises StoreUnavailable, StopPartition."""
+        await self._scorers.refresh()
+        self._logs.update(logs)
+        seeks: dict[TP, int] = {}
+        for number in sorted({p for _, p in logs}):
+            part = self._parts.get(number) or self._new_part(number)
+            async with part.lock:
+                await self._cancel_announcing(part)
+                await self._take_over(part)
+                self._parts[number] = part
+            seeks |= {tp: o for tp, o in self._seeks(part).items() if tp in logs}
+        return seeks
+
+    def _new_part(self, number: int) -> OwnedPartition:
+        shards = tuple(range(number, self._settings.shards, self._settings.partitions))
+        ids = tuple(self._logs[(t, number)].topic_id for t in _INPUTS)
+        return OwnedPartition(number, shards, ids)
+
+    async def _take_over(self, part: OwnedPartition) -> None:
+        for _ in range(5):
+            await self._load(part)
+            boxes = await self._store.outboxes(part.shards)
+            fences = []
+            for shard, box in zip(part.shards, boxes, strict=True):
+                target = part.positions[shard].next(self._nonce)
+                fences.append(Commit(shard, part.fence(shard), target.encode(), box))
+            results = await self._store.commit(fences)
+            if all(r.landed for r in results):
+                for shard in part.shards:
+                    part.positions[shard] = part.positions[shard].next(self._nonce)
+                await self._announce_left(part, [Outbox.decode(b) for b in boxes])
+                return
+        raise LostRaceForPartition(part.number)
+
+    async def _load(self, part: OwnedPartition) -> None:
+        """Positions and heads from the store. Raises StopPartition where they know another log."""
+        logs = [self._logs[(t, part.number)] for t in _INPUTS]
+        fresh = fresh_position(self._catalog.layout, logs)
+        stored = await self._store.positions(part.shards)
+        part.positions = decode_positions(part.shards, stored, fresh)
+        part.due.clear()
+        for topic, (name, range_) in enumerate(zip(_INPUTS, logs, strict=True)):
+            check_log((name, part.number), range_, self._catalog.layout, part.positions, topic)
+            last = min((p.topics[topic] for p in part.positions.values()), key=lambda t: t.offset)
+            part.heads[topic] = Head(last.offset, last.watermark, 0, self._monotonic())
+
+    def _seeks(self, part: OwnedPartition) -> dict[TP, int]:
+        return {(t, part.number): part.heads[i].offset for i, t in enumerate(_INPUTS)}
+
+    async def _announce_left(self, part: OwnedPartition, boxes: Sequence[Outbox]) -> None:
+        """Announce what the last owner committed; its rows are read again."""
+        requests = [
+            RowRequest(shard, served=box.owners)
+            for shard, box in zip(part.shards, boxes, strict=True)
+            if box.owners
+        ]
+        replies = await self._store.read(requests) if requests else []
+        found = [
+            (identity, data, part.positions[request.shard].version)
+            for request, reply in zip(requests, replies, strict=True)
+            for identity, data in zip(request.served, reply.served, strict=True)
+            if data is not None
+        ]
+        served, tails = self._catalog.decode_served([data for _, data, _ in found])
+        owners = Owners(
+            [i for i, _, _ in found], served, [t.decode() for t in tails],
+            [v for _, _, v in found], {},
+        )  # fmt: skip
+        await self._announcer.announce(boxes, owners)
+
+    async def revoked(self, partitions: Sequence[int]) -> None:
+        """Wait for the batch at work, drop the rest: the next owner announces from the outbox."""
+        for number in partitions:
+            part = self._parts.pop(number, None)
+            if part is not None:
+                async with part.lock:
+                    await self._cancel_announcing(part)
+
+    async def _cancel_announcing(self, part: OwnedPartition) -> None:
+        task, part.announcing = part.announcing, None
+        if task is not None and not task.done():
+            task.cancel()
+        if task is not None:
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Finish announcing what is committed."""
+        for part in list(self._parts.values()):
+            async with part.lock:
+                await part.announced()
+
+    # --- records ---------------------------------------------------------------------------
+
+    async def process(self, records: RecordBatch) -> None:
+        """Fold one batch and commit it; its announcement may still be under way on return.
+
+        Raises Rewind, StopPartition, StoreUnavailable.
+        """
+        part = self._parts.get(records.partition)
+        if part is None:
+            return  # revoked meanwhile; the new owner reads these records
+        async with part.lock:
+            topic = _INPUTS.index(records.topic)
+            head = part.heads[topic]
+            if records.end <= head.offset:
+                return
+            if records.base > head.offset:
+                raise Rewind(
+                    {(records.topic, part.number): head.offset},
+                    f"{records.topic}[{part.number}]: records {head.offset} to {records.base} "
+                    "were not read",
+                )
+            try:
+                if topic == 0:
+                    await self._fold_events(part, records)
+                else:
+                    await self._fold_attributes(part, records)
+            except LostRace as race:
+                await self._rewind(part, race)
+
+    async def _fold_events(self, part: OwnedPartition, records: RecordBatch) -> None:
+        head = part.heads[0]
+        batch, bad = self._decoder.events(records)
+        batch = cut(batch, head.offset, batch.end)
+        bad = [b for b in bad if b.offset >= head.offset]
+        self._watch_share(len(records), bad)
+        await self._gate.wait(self._announcer.examples_end)
+        dead = asyncio.ensure_future(self._dead_letters.send(records, bad))
+        try:
+            await self._advancer.advance(
+                part, batch, head.watermark, self._shards_of(part, batch), self._scorer, dead
+            )
+        finally:
+            if not dead.done():
+                dead.cancel()
+        append_time = int(records.timestamps[-1]) if len(records) else head.append_time
+        part.heads[0] = Head(
+            batch.end, self._advancer.after(head.watermark, batch), append_time, self._monotonic()
+        )
+
+    async def _fold_attributes(self, part: OwnedPartition, records: RecordBatch) -> None:
+        head = part.heads[1]
+        batch, bad = self._decoder.attributes(records)
+        bad = [b for b in bad if b.offset >= head.offset]
+        self._watch_share(len(records), bad)
+        await self._dead_letters.send(records, bad)
+        await self._attributes.fold(part, batch)
+        part.heads[1] = replace(head, offset=batch.end)
+
+    def _shards_of(self, part: OwnedPartition, batch: Batch) -> list[int]:
+        """Shards of this partition that have a record in the batch that they have not folded."""
+        own = shard_of(batch.events.identity_hash, self._settings.shards)
+        touched = set(own[np.unique(batch.events.identity)].tolist())
+        hashes = [c.identity_hash for c in batch.controls if c.identity is not None]
+        touched.update(shard_of(np.array(hashes, np.uint32), self._settings.shards).tolist())
+        if any(c.identity is None for c in batch.controls):
+            touched.add(part.number)  # ticks count in the partition's first shard
+        touched.update(r.shard for r in batch.rejected)
+        return [
+            s
+            for s in part.shards
+            if s in touched and part.positions[s].topics[0].offset < batch.end
+        ]
+
+    @property
+    def _scorer(self) -> Scorer:
+        return self._scorers.current
+
+    def _watch_share(self, records: int, bad: Sequence[BadRecord]) -> None:
+        if self._bad_share.add(records, len(bad)):
+            raise StopPartition(
+                f"{self._bad_share.describe()}; the last one is {bad[-1].code.name} at offset "
+                f"{bad[-1].offset} ({bad[-1].message}). Nothing was skipped: look at "
+                "`afflux dlq list`, mend the producer, then start the worker again; to let the "
+                "records through to the dead-letter topic raise AFFLUX_BAD_SHARE."
+            )
+
+    # --- once a second ---------------------------------------------------------------------
+
+    async def tick(self) -> None:
+        """Advance untouched shards, notice an older or foreign store, tick idle partitions."""
+        await self._scorers.refresh()
+        for part in list(self._parts.values()):
+            async with part.lock:
+                if part.number not in self._parts:
+                    continue
+                try:
+                    await self._check_store(part)
+                    await self._advance_untouched(part)
+                except LostRace as race:
+                    await self._rewind(part, race)
+                await self._tick_if_idle(part)
+
+    async def _check_store(self, part: OwnedPartition) -> None:
+        stored = await self._store.positions(part.shards)
+        for shard, data in zip(part.shards, stored, strict=True):
+            if data[:FENCE] != part.fence(shard):
+                raise LostRace(f"shard {shard} of the store is not as this worker left it")
+
+    async def _advance_untouched(self, part: OwnedPartition) -> None:
+        events, attributes = part.heads[0], part.heads[1]
+        lagging = part.lagging(0)
+        if lagging:
+            here = Batch(0, events.offset, events.offset, empty_events())
+            await self._advancer.advance(part, here, events.watermark, lagging, self._scorer)
+        if part.lagging(1):
+            await self._attributes.advance(part, part.lagging(1), attributes.offset)
+
+    async def _tick_if_idle(self, part: OwnedPartition) -> None:
+        """Event time goes on at the log's pace where no events come."""
+        every, head = self._settings.idle_tick_s, part.heads[0]
+        idle = self._monotonic() - head.seen_at
+        if not every or idle < every or not head.append_time:
+            return
+        now = self._wall_ms()
+        control = Control(
+            kind="tick",
+            offset=-1,
+            timestamp=head.watermark.value + max(0, now - head.append_time),
+            append_time=now,
+            identity=None,
+            identity_hash=0,
+        )
+        await self._delivery.send(
+            [self._announcer.control(None, encode_control(control), part.number)]
+        )
+
+    async def _rewind(self, part: OwnedPartition, race: LostRace) -> None:
+        """Read positions again and go back to them; this owner's own commits are announced."""
+        log.warning("%s; reading positions again", race)
+        await asyncio.sleep(_RACE_PAUSE_S)
+        before = self._seeks(part)
+        await self._load(part)
+        boxes = await self._store.outboxes(part.shards)
+        mine = [
+            Outbox.decode(box) if part.positions[shard].nonce == self._nonce else Outbox()
+            for shard, box in zip(part.shards, boxes, strict=True)
+        ]
+        await self._announce_left(part, mine)
+        after = self._seeks(part)
+        raise Rewind(after, f"partition {part.number}: rewound from {before} to {after}: {race}")
+
+
+class LostRaceForPartition(StopPartition):
+    """Another owner keeps writing to the shards of a partition that was assigned to us."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"partition {number}: another worker keeps writing to its shards although it is "
+            "assigned to this one. Is a worker of another consumer group using the same store?"
+        )

@@ -1,0 +1,61 @@
+"""Taking over a partition: positions that know their log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from afflux.position import Position, PositionError, TopicPosition
+from streams.ports import TP, LogRange, StopPartition
+
+
+def decode_positions(
+    shards: Sequence[int], stored: Sequence[bytes], fresh: Position
+) -> dict[int, Position]:
+    """Stored positions, `fresh` where a shard has none. Raises StopPartition on a damaged one."""
+    positions = {}
+    for shard, data in zip(shards, stored, strict=True):
+        try:
+            positions[shard] = Position.decode(data) if data else fresh
+        except PositionError as error:
+            raise StopPartition(
+                f"shard {shard}: {error}. Restore the profile store from a backup, or run "
+                f"`afflux doctor` to see which shards are affected."
+            ) from None
+    return positions
+
+
+def fresh_position(layout: int, logs: Sequence[LogRange]) -> Position:
+    """Where a shard starts that has never folded: the start of every log."""
+    return Position(layout, tuple(TopicPosition(log.topic_id, log.start) for log in logs))
+
+
+def check_log(tp: TP, log: LogRange, layout: int, positions: Mapping[int, Position], topic: int) -> None:
+    """Raises StopPartition where a position cannot belong to this log."""
+    name, partition = tp
+    for shard, position in positions.items():
+        if position.layout != layout:
+            raise StopPartition(
+                f"shard {shard} has rows of layout {position.layout:016x}, this worker writes "
+                f"{layout:016x}: run the version of Afflux that wrote them, or empty the "
+                "profile store and replay the log."
+            )
+        at = position.topics[topic]
+        if at.topic_id != log.topic_id:
+            raise StopPartition(
+                f"shard {shard} was folded from another topic named {name} "
+                f"(id {at.topic_id.hex()}, the broker has {log.topic_id.hex()}). Point the worker "
+                "to the broker that belongs to this profile store, or empty the store "
+                "(`redis-cli FLUSHDB`) to fold this log from its start."
+            )
+        if at.offset > log.end:
+            raise StopPartition(
+                f"shard {shard} stands at offset {at.offset} of {name}[{partition}], whose log "
+                f"ends at {log.end}: the broker has lost records or is another one. Restore the "
+                "broker, or empty the profile store and replay."
+            )
+        if at.offset < log.start:
+            raise StopPartition(
+                f"shard {shard} stands at offset {at.offset} of {name}[{partition}], whose log "
+                f"starts at {log.start}: records in between are gone (retention). Restore a newer "
+                "backup of the profile store, or replay from an archive."
+            )
