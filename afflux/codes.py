@@ -36,6 +36,11 @@ class Code(IntEnum):
     """An event of a deleted person from before the delete: counted, and not kept anywhere."""
     no_value = 24
     """A null value where an event is expected."""
+    invalid_identity = 25
+    """A namespace or the length of an identity breaks the rules of `afflux/validation.py`."""
+    negative_quantity = 26
+    out_of_range = 27
+    """Money or a quantity that is finite but beyond what sums can hold exactly enough."""
     # facts that are neither accepted nor rejected
     late = 30
     """Accepted events whose event time is before the watermark (also counted as accepted)."""
