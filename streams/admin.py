@@ -1,0 +1,178 @@
+"""Topics as the broker has them: create, describe, ids, ends, lag. Synchronous, for any thread."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicCollection
+from confluent_kafka import TopicPartition as Partition
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # some miss in __all__
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+)
+
+from streams.errors import BrokerUnavailable
+from streams.log_ends import read_log_ends
+from streams.logs import quiet_librdkafka
+from streams.ports import TP, LogRange
+from streams.settings import StreamSettings
+from streams.topics import TOPICS, Topic
+
+_EXISTS = 36
+_UNKNOWN = 3
+_RETRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class TopicState:
+    """A topic as the broker has it."""
+
+    name: str
+    topic_id: bytes
+    partitions: int
+    replicas: int
+    configs: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """Of one group in one topic partition. `committed` is None where it never committed."""
+
+    committed: int | None
+    end: int
+
+    @property
+    def records(self) -> int:
+        """How many records are not committed yet."""
+        return self.end - (self.committed or 0)
+
+
+class Admin:
+    """Cheap to create; keep it. Every method raises BrokerUnavailable.
+
+    timeout: seconds that one request to the broker may take.
+    """
+
+    def __init__(self, settings: StreamSettings, timeout: float = 10.0) -> None:
+        self._settings, self._timeout = settings, timeout
+        self._client = AdminClient(quiet_librdkafka(settings.librdkafka()))
+
+    def cluster_id(self) -> str:
+        """Id of the cluster; the check whether the broker is there."""
+        try:
+            return str(self._client.list_topics(timeout=self._timeout).cluster_id)
+        except KafkaException as error:
+            raise self._unavailable(error) from error
+
+    def create(
+        self, partitions: int, topics: Sequence[Topic] = TOPICS, replicas: int = -1
+    ) -> list[str]:
+        """Create those which are missing; returns their names. -1: the broker's own replication."""
+        new = [_new_topic(topic, partitions, replicas) for topic in topics]
+        created = []
+        for name, future in self._client.create_topics(
+            new, operation_timeout=self._timeout, request_timeout=self._timeout
+        ).items():
+            try:
+                future.result()
+                created.append(name)
+            except KafkaException as error:
+                if error.args[0].code() != _EXISTS:
+                    raise self._unavailable(error) from error
+        return created
+
+    def describe(self, names: Iterable[str], configs: bool = False) -> dict[str, TopicState]:
+        """Those of them that exist. configs: also what is set other than the default."""
+        wanted = sorted(set(names))
+        found: dict[str, TopicState] = {}
+        cluster = ""
+        for name, future in self._client.describe_topics(
+            TopicCollection(wanted), request_timeout=self._timeout
+        ).items():
+            try:
+                about = future.result()
+            except KafkaException as error:
+                if error.args[0].code() == _UNKNOWN:
+                    continue
+                raise self._unavailable(error) from error
+            topic_id = _id_bytes(about.topic_id)
+            if topic_id is None:
+                cluster = cluster or self.cluster_id()
+                topic_id = derived_topic_id(cluster, name)
+            replicas = min((len(p.replicas) for p in about.partitions), default=0)
+            found[name] = TopicState(name, topic_id, len(about.partitions), replicas, {})
+        return self._with_configs(found) if configs and found else found
+
+    def log_ranges(self, names: Iterable[str]) -> dict[TP, LogRange]:
+        """Of every partition of these topics. Blocks: use a thread beside an event loop."""
+        topics = self.describe(names)
+        tps = [(t.name, number) for t in topics.values() for number in range(t.partitions)]
+        # In a thread of its own: the caller's may have a running loop.
+        with ThreadPoolExecutor(1) as thread:
+            ends = thread.submit(
+                asyncio.run, read_log_ends(self._settings, tps, self._timeout)
+            ).result()
+        return {tp: LogRange(topics[tp[0]].topic_id, *ends[tp]) for tp in tps}
+
+    def lag(self, group: str, names: Iterable[str]) -> dict[TP, Lag]:
+        """How far a consumer group is behind, by what it committed last."""
+        ranges = self.log_ranges(names)
+        request = ConsumerGroupTopicPartitions(group, [Partition(*tp) for tp in ranges])
+        future = self._client.list_consumer_group_offsets([request], request_timeout=self._timeout)[
+            group
+        ]
+        try:
+            answer = future.result().topic_partitions
+        except KafkaException as error:
+            raise self._unavailable(error) from error
+        committed = {(p.topic, p.partition): p.offset for p in answer if p.offset >= 0}
+        return {tp: Lag(committed.get(tp), log.end) for tp, log in ranges.items()}
+
+    def _with_configs(self, topics: dict[str, TopicState]) -> dict[str, TopicState]:
+        resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in topics]
+        for resource, future in self._client.describe_configs(
+            resources, request_timeout=self._timeout
+        ).items():
+            try:
+                entries = future.result().values()
+            except KafkaException as error:
+                raise self._unavailable(error) from error
+            state = topics[resource.name]
+            # Not every broker marks what was set on the topic: keep what is not a default.
+            state.configs.update({e.name: e.value for e in entries if not e.is_default})
+        return topics
+
+    def _unavailable(self, error: KafkaException) -> BrokerUnavailable:
+        return BrokerUnavailable(f"Kafka at {self._settings.brokers}: {error.args[0].str()}")
+
+
+def derived_topic_id(cluster_id: str, name: str) -> bytes:
+    """16 bytes that stand for a topic where the broker gives no id.
+
+    >>> derived_topic_id("a", "events") == derived_topic_id("b", "events")
+    False
+    """
+    return hashlib.sha256(f"{cluster_id}\0{name}".encode()).digest()[:16]
+
+
+def _id_bytes(topic_id: Any) -> bytes | None:
+    if topic_id is None:
+        return None
+    high = topic_id.get_most_significant_bits() & 0xFFFFFFFFFFFFFFFF
+    low = topic_id.get_least_significant_bits() & 0xFFFFFFFFFFFFFFFF
+    return (high << 64 | low).to_bytes(16, "big") if high or low else None
+
+
+def _new_topic(topic: Topic, partitions: int, replicas: int) -> NewTopic:
+    configs: dict[str, str] = {"cleanup.policy": topic.cleanup}
+    if topic.cleanup == "delete":
+        configs["retention.ms"] = str(topic.retention_ms)
+    if topic.log_append_time:
+        configs["message.timestamp.type"] = "LogAppendTime"
+    return NewTopic(topic.name, topic.partitions or partitions, replicas, config=configs)

@@ -1,0 +1,20 @@
+"""The enrich agent: every batch of the input topics, in the lane of its partition."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import faust
+
+from streams.lanes import Lanes
+
+NAME = "enrich"
+
+
+def register(app: faust.App, topic: Any, lanes: Lanes) -> None:
+    """Let the app read `topic` into the lanes. An event is acknowledged when it is folded."""
+
+    @app.agent(topic, name=NAME)
+    async def enrich(stream: Any) -> None:
+        async for event in stream.noack().events():
+            lanes.submit(event.value, event.ack)

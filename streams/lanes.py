@@ -1,0 +1,219 @@
+"""The lanes of a plane: batches in order per partition number, and what happens when one fails.
+
+All topics of one partition number share a lane, because they share the state of its shards. A
+lane folds one batch at a time; lanes run beside each other. A batch is acknowledged last, and
+only folded if no seek came after it was read.
+
+What a plane raises decides:
+
+    Rewind            seek these topic partitions, go on under a new epoch
+    StoreUnavailable  the partition is lost: see `streams.ownership`
+    StopPartition     the worker stops, nothing else helps
+    anything else     lost as well, but only so many times in a row
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from time import monotonic, time
+
+from profile_store.errors import StoreUnavailable
+from streams.metrics import PlaneMetrics
+from streams.ownership import Ownership, Source
+from streams.ports import TP, Plane, Rewind, StopPartition
+from streams.records import RecordBatch
+from streams.settings import StreamSettings
+
+_TICK_SECONDS = 1.0
+
+
+class Lanes:
+    """Drives one plane. All of it runs in the worker's event loop.
+
+    `halted` is done when the worker must stop: with StopPartition, or with the last of too many
+    unexpected errors.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        plane: Plane,
+        settings: StreamSettings,
+        metrics: PlaneMetrics,
+    ) -> None:
+        self.name = name
+        self.log = logging.getLogger(f"afflux.{name}")
+        self._plane, self._settings, self._metrics = plane, settings, metrics
+        self.halted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._slots = asyncio.Semaphore(settings.concurrent_partitions)
+        self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._running: set[asyncio.Task[None]] = set()
+        self._rewinds: dict[int, int] = defaultdict(int)
+        self._high_watermarks: dict[TP, int] = {}
+        self._ticking: asyncio.Task[None] | None = None
+        self.ownership = Ownership(self._locks, plane, settings, self.log, self.halt)
+
+    def connect(self, source: Source) -> None:
+        """The consumer to drive; once, before anything else."""
+        self._source = source
+        self.ownership.connect(source)
+
+    # Batches
+
+    def submit(self, batch: RecordBatch, acknowledge: Callable[[], object]) -> None:
+        """Fold this batch when its turn comes. Turns are in the order of these calls."""
+        task = asyncio.create_task(self._turn(batch, acknowledge))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _turn(self, batch: RecordBatch, acknowledge: Callable[[], object]) -> None:
+        try:
+            async with self._locks[batch.partition]:
+                if self._may_fold(batch):
+                    async with self._slots:
+                        await self._fold(batch)
+        finally:
+            self._source.release(batch)
+            acknowledge()
+
+    def _may_fold(self, batch: RecordBatch) -> bool:
+        return (
+            self._source.is_current(batch)
+            and not self.ownership.is_lost(batch.partition)
+            and not self.halted.done()
+        )
+
+    async def _fold(self, batch: RecordBatch) -> None:
+        began = monotonic()
+        try:
+            await self._plane.process(batch)
+        except Rewind as rewind:
+            await self._rewind(rewind, batch.partition)
+        except StoreUnavailable as error:
+            self.ownership.lose({batch.partition}, str(error))
+        except StopPartition as stop:
+            self.halt(stop)
+        except Exception as error:
+            self.ownership.fail({batch.partition}, error)
+        else:
+            self._folded(batch, monotonic() - began)
+
+    def _folded(self, batch: RecordBatch, seconds: float) -> None:
+        tp = (batch.topic, batch.partition)
+        self._source.folded(batch)
+        self._rewinds.pop(batch.partition, None)
+        self.ownership.succeeded(batch.partition)
+        self._metrics.folded(
+            tp,
+            records=len(batch),
+            seconds=seconds,
+            lag=max(0, self._high_watermarks.get(tp, batch.end) - batch.end),
+            age=time() - float(batch.timestamps[-1]) / 1000,
+        )
+
+    async def _rewind(self, rewind: Rewind, holding: int) -> None:
+        """The lane `holding` is locked by us; other lanes are sought in their own turn."""
+        theirs = {tp: at for tp, at in rewind.offsets.items() if tp[1] != holding}
+        ours = {tp: at for tp, at in rewind.offsets.items() if tp[1] == holding}
+        self._seek_later(theirs)
+        self._rewinds[holding] += 1
+        times = self._rewinds[holding]
+        self.log.info("rewinding %s: %s", _names(ours), rewind)
+        if times > 2:
+            await asyncio.sleep(min(0.05 * 2 ** (times - 2), self._settings.max_backoff_ms / 1000))
+        await self._source.seek_all(ours)
+        self._metrics.rewinds.inc()
+
+    def _seek_later(self, offsets: Mapping[TP, int]) -> None:
+        for partition in {tp[1] for tp in offsets}:
+            ours = {tp: at for tp, at in offsets.items() if tp[1] == partition}
+            task = asyncio.create_task(self._seek_in_turn(partition, ours))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def _seek_in_turn(self, partition: int, offsets: Mapping[TP, int]) -> None:
+        async with self._locks[partition]:
+            await self._source.seek_all(offsets)
+            self._metrics.rewinds.inc()
+
+    def watermarks(self, high_watermarks: Mapping[TP, int]) -> None:
+        """What the broker said of the ends of the logs."""
+        self._high_watermarks.update(high_watermarks)
+
+    def unreadable(self, lost: Mapping[TP, str]) -> None:
+        """These topic partitions cannot be read on from where they are."""
+        for tp, why in lost.items():
+            self.ownership.lose({tp[1]}, f"{tp[0]}-{tp[1]}: {why}")
+
+    # Life
+
+    async def assume(self, tps: Iterable[TP]) -> None:
+        """A rebalance assigned these: take them over, or pause them and do it later."""
+        if self._ticking is None:
+            self._ticking = asyncio.create_task(self._tick())
+        await self.ownership.assume(set(tps))
+        self._metrics.partitions.set(len(self.ownership.partitions))
+
+    async def revoke(self) -> None:
+        """A rebalance takes everything away: finish or abandon, within the time that is left."""
+        limit = self._settings.revoke_timeout_ms / 1000
+        until = monotonic() + limit
+        await self.ownership.suspend()
+        await self._settle(limit * 0.6)
+        await self.ownership.give_up(until - monotonic())
+        self._metrics.partitions.set(0)
+
+    async def close(self) -> None:
+        """Clean shutdown: fold what is in hand, then let go. The plane stays open."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+        await self.ownership.suspend()
+        await self._settle(self._settings.drain_timeout_ms / 1000)
+        await self.ownership.give_up(self._settings.revoke_timeout_ms / 1000)
+
+    def halt(self, reason: Exception) -> None:
+        """Stop folding; the worker ends with this reason."""
+        if not self.halted.done():
+            self.halted.set_exception(reason)
+            self.halted.exception()  # retrieved: the worker may be on its way out already
+            self.ownership.pause_all()
+
+    async def _settle(self, seconds: float) -> None:
+        running = set(self._running)
+        if running:
+            _, late = await asyncio.wait(running, timeout=seconds)
+            for task in late:
+                task.cancel()
+            if late:
+                self.log.warning("abandoned %d batches that were not folded in time", len(late))
+                await asyncio.wait(late, timeout=0.2)
+
+    async def _tick(self) -> None:
+        away = False
+        while not self.halted.done():
+            await asyncio.sleep(_TICK_SECONDS)
+            self._metrics.paused.set(self.ownership.lost)
+            if not self.ownership.partitions:
+                continue
+            try:
+                await self._plane.tick()
+            except Rewind as rewind:
+                self.log.info("rewinding %s: %s", _names(rewind.offsets), rewind)
+                self._seek_later(rewind.offsets)
+            except StoreUnavailable as error:
+                if not away:
+                    self.log.warning("the profile store is away: %s", error)
+                away = True
+                continue
+            except StopPartition as stop:
+                self.halt(stop)
+            except Exception:
+                self.log.exception("the once-a-second work of %s failed", self.name)
+            away = False
+
+
+def _names(offsets: Mapping[TP, int]) -> str:
+    return ", ".join(f"{topic}-{n} to {at}" for (topic, n), at in sorted(offsets.items()))

@@ -1,0 +1,118 @@
+"""Where a topic partition's log starts and ends, as fetch responses say it.
+
+ListOffsets alone is not enough: some brokers answer "latest" with the base of the last batch.
+The high watermark in a fetch response is right everywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from aiokafka import TopicPartition  # type: ignore[import-untyped]
+from aiokafka.client import AIOKafkaClient  # type: ignore[import-untyped]
+from aiokafka.errors import (  # type: ignore[import-untyped]
+    KafkaError,
+    LeaderNotAvailableError,
+    for_code,
+)
+from aiokafka.protocol.fetch import FetchRequest  # type: ignore[import-untyped]
+from aiokafka.protocol.offset import OffsetRequest  # type: ignore[import-untyped]
+
+from streams.errors import BrokerUnavailable
+from streams.ports import TP
+from streams.settings import StreamSettings
+
+_LATEST, _EARLIEST = -1, -2
+_TRIES = 5
+
+
+async def log_ends(client: AIOKafkaClient, tps: Iterable[TP]) -> dict[TP, tuple[int, int]]:
+    """(start, high watermark) of each topic partition. Raises BrokerUnavailable."""
+    wanted = sorted(tps)
+    for attempt in range(_TRIES):
+        try:
+            return await _ask(client, wanted)
+        except KafkaError as error:
+            if attempt == _TRIES - 1 or not error.retriable:
+                raise BrokerUnavailable(f"the ends of the logs: {error}") from error
+            await client.force_metadata_update()
+            await asyncio.sleep(0.05 * 2**attempt)
+    raise AssertionError("unreachable")
+
+
+async def read_log_ends(
+    settings: StreamSettings, tps: Iterable[TP], timeout: float
+) -> dict[TP, tuple[int, int]]:
+    """The same with a client of its own. timeout: seconds. Raises BrokerUnavailable."""
+    wanted = list(tps)
+    client = AIOKafkaClient(**settings.aiokafka())
+    try:
+        async with asyncio.timeout(timeout):
+            await client.bootstrap()
+            await client.set_topics({topic for topic, _ in wanted})
+            return await log_ends(client, wanted)
+    except (KafkaError, TimeoutError) as error:
+        raise BrokerUnavailable(f"Kafka at {settings.brokers}: {error or 'no answer'}") from error
+    finally:
+        await client.close()
+
+
+async def _ask(client: AIOKafkaClient, wanted: list[TP]) -> dict[TP, tuple[int, int]]:
+    by_node = _by_leader(client, wanted)
+    found: dict[TP, tuple[int, int]] = {}
+    for node, tps in by_node.items():
+        starts = await _offsets(client, node, tps, _EARLIEST)
+        latest = await _offsets(client, node, tps, _LATEST)
+        ends = await _high_watermarks(client, node, latest)
+        found |= {tp: (starts[tp], ends[tp]) for tp in tps}
+    return found
+
+
+def _by_leader(client: AIOKafkaClient, wanted: list[TP]) -> dict[int, list[TP]]:
+    by_node: dict[int, list[TP]] = defaultdict(list)
+    for tp in wanted:
+        node = client.cluster.leader_for_partition(TopicPartition(*tp))
+        if node is None or node == -1:
+            raise LeaderNotAvailableError(f"{tp[0]}-{tp[1]} has no leader")
+        by_node[node].append(tp)
+    return by_node
+
+
+async def _offsets(client: AIOKafkaClient, node: int, tps: list[TP], which: int) -> dict[TP, int]:
+    topics = _by_topic({tp: (tp[1], which) for tp in tps})
+    response = await client.send(node, OffsetRequest(-1, 0, topics))
+    found: dict[TP, int] = {}
+    for topic, partitions in response.topics:
+        for partition, code, *rest in partitions:
+            _check(code, topic, partition)
+            found[topic, partition] = rest[-1]
+    return found
+
+
+async def _high_watermarks(
+    client: AIOKafkaClient, node: int, latest: Mapping[TP, int]
+) -> dict[TP, int]:
+    topics = _by_topic({tp: (tp[1], offset, 1) for tp, offset in latest.items()})
+    response = await client.send(node, FetchRequest(0, 0, 1, 0, topics))
+    found = dict(latest)
+    for topic, partitions in response.topics:
+        for partition, code, high_watermark, *_ in partitions:
+            _check(code, topic, partition)
+            found[topic, partition] = max(high_watermark, latest[topic, partition])
+    return found
+
+
+def _by_topic(entries: Mapping[TP, tuple[int, ...]]) -> list[tuple[str, list[Any]]]:
+    topics: dict[str, list[Any]] = defaultdict(list)
+    for (topic, _), entry in entries.items():
+        topics[topic].append(entry)
+    return list(topics.items())
+
+
+def _check(code: int, topic: str, partition: int) -> None:
+    error = for_code(code)
+    if code:
+        raise error(f"{topic}-{partition}")

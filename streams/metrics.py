@@ -1,0 +1,94 @@
+"""The metrics of a worker: THE list, typed, each with what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from streams.ports import TP
+
+_TIMES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_SIZES = (1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500)
+
+
+class Metrics:
+    """All metrics, in a registry of their own. Names start with `afflux_`."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        self.records = self._counter(
+            "records", "Records folded, per plane and topic.", ("plane", "topic")
+        )
+        self.rejected = self._counter(
+            "rejected", "Records sent to a dead-letter topic, per topic and code.",
+            ("topic", "code"),
+        )  # fmt: skip
+        self.lag = self._gauge(
+            "lag_records", "Records in the log behind the last folded one.",
+            ("plane", "topic", "partition"),
+        )  # fmt: skip
+        self.freshness = self._histogram(
+            "freshness_seconds", "Age of a batch's last record when it was folded.", _TIMES
+        )
+        self.batch_records = self._histogram("batch_records", "Records in one batch.", _SIZES)
+        self.step_seconds = self._histogram(
+            "step_seconds", "Time to fold one batch, with commit and announcement.", _TIMES
+        )
+        self.commit_seconds = self._histogram(
+            "commit_seconds", "Time of one commit to the profile store.", _TIMES
+        )
+        self.delivery_seconds = self._histogram(
+            "delivery_seconds", "Time until all messages of one send were acknowledged.", _TIMES
+        )
+        self.rewinds = self._counter(
+            "rewinds", "Seeks because the store was elsewhere than the reader.", ("plane",)
+        )
+        self.partitions = self._gauge(
+            "partitions", "Partition numbers that this worker owns.", ("plane",)
+        )
+        self.paused = self._gauge(
+            "paused_partitions", "Owned partition numbers that wait for store or broker.",
+            ("plane",),
+        )  # fmt: skip
+
+    def of(self, plane: str) -> PlaneMetrics:
+        """The metrics of one plane."""
+        return PlaneMetrics(self, plane)
+
+    def expose(self, port: int, address: str = "127.0.0.1") -> None:
+        """Serve them over HTTP for Prometheus."""
+        start_http_server(port, address, self.registry)
+
+    def _counter(self, name: str, meaning: str, labels: Iterable[str]) -> Counter:
+        return Counter(f"afflux_{name}", meaning, labels, registry=self.registry)
+
+    def _gauge(self, name: str, meaning: str, labels: Iterable[str]) -> Gauge:
+        return Gauge(f"afflux_{name}", meaning, labels, registry=self.registry)
+
+    def _histogram(self, name: str, meaning: str, buckets: Iterable[float]) -> Histogram:
+        return Histogram(
+            f"afflux_{name}", meaning, ("plane",), registry=self.registry, buckets=tuple(buckets)
+        )
+
+
+class PlaneMetrics:
+    """What the lanes of one plane report."""
+
+    def __init__(self, metrics: Metrics, plane: str) -> None:
+        self._metrics, self._plane = metrics, plane
+        self.rewinds = metrics.rewinds.labels(plane)
+        self.partitions = metrics.partitions.labels(plane)
+        self.paused = metrics.paused.labels(plane)
+        self._freshness = metrics.freshness.labels(plane)
+        self._batch_records = metrics.batch_records.labels(plane)
+        self._step_seconds = metrics.step_seconds.labels(plane)
+
+    def folded(self, tp: TP, *, records: int, seconds: float, lag: int, age: float) -> None:
+        """One batch of `records` was folded in `seconds`; its last record is `age` seconds old."""
+        topic, partition = tp
+        self._metrics.records.labels(self._plane, topic).inc(records)
+        self._metrics.lag.labels(self._plane, topic, str(partition)).set(lag)
+        self._freshness.observe(max(age, 0.0))
+        self._batch_records.observe(records)
+        self._step_seconds.observe(seconds)
