@@ -29,6 +29,7 @@ class Control:
     identity: Identity | None
     """Whose fragment it changes; None for a tick."""
     identity_hash: int
+    """murmur2 of `identity`; of a tick the number of its partition, in whose first shard it counts."""
     other: Identity | None = None
     """The other end of an edge or unlink."""
     event_id: str = ""
@@ -56,7 +57,22 @@ class Batch:
     end: int
     events: EventColumns
     controls: Sequence[Control] = ()
+    """In ascending offset order."""
     rejected: Sequence[Rejected] = ()
+
+    def prefix(self, end: int) -> Batch:
+        """The records before offset `end`; identities keep their index."""
+        if end >= self.end:
+            return self
+        last = int(np.searchsorted(self.events.offset, end))
+        return Batch(
+            self.topic,
+            self.base,
+            max(end, self.base),
+            self.events.take(np.arange(last)),
+            [c for c in self.controls if c.offset < end],
+            [r for r in self.rejected if r.offset < end],
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,152 @@
+"""The catalog: what rows, served rows and closed examples look like for a set of models."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from afflux import rows
+from afflux.columns import I64
+from afflux.features import FEATURES
+from afflux.features.channels import CHANNELS
+from afflux.features.contract import FieldList, Fields
+from afflux.outcomes import SLOTS, ModelSpec
+from afflux.scoring import FACTORS
+
+_LARGEST = 60_000.0
+"""Values are clipped here: float16 ends at 65,504."""
+
+MAX_MODELS = 32
+
+
+class Catalog:
+    """Composed of the features and the models, in their order.
+
+    Attributes:
+        models: the models, in the order of their columns.
+        features: names of the columns of `matrix`; `phrases` says them to marketers.
+        fragment: dtype of what a dataset knows of an identity, a pure function of the log.
+        served: dtype of what was served of it, which depends on the snapshots of the day.
+        closed: dtype of the labelled examples that a step closes.
+        layout: hash of all this; rows of another layout are refused.
+    """
+
+    def __init__(self, models: Sequence[ModelSpec]) -> None:
+        if not 0 < len(models) <= MAX_MODELS:
+            raise ValueError(f"{len(models)} models; a catalog has 1 to {MAX_MODELS}")
+        if len({m.name for m in models}) < len(models):
+            raise ValueError("two models have the same name")
+        for model in models:
+            if model.eligible.channel not in CHANNELS:
+                raise ValueError(f"{model.name}: there is no channel {model.eligible.channel!r}")
+        self.models = tuple(models)
+        self.features = tuple(name for f in FEATURES for name in f.names)
+        self.phrases = tuple(phrase for f in FEATURES for phrase in f.phrases)
+        m, d = len(self.models), len(self.features)
+        self.fragment = _dtype(rows.HEADER, *(f.fields for f in FEATURES), rows.RECENT_IDS, _slots(m))
+        self.served = _dtype(_served(m, d))
+        self.closed = _dtype(_closed(d))
+        self.layout = self._layout()
+
+    @property
+    def dimension(self) -> int:
+        """Number of features."""
+        return len(self.features)
+
+    def new_fragments(self, n: int) -> NDArray[np.void]:
+        """Fragments of n identities of which nothing is known."""
+        new = np.zeros(n, self.fragment)
+        new["layout"] = self.layout
+        new["last_offset"] = -1
+        return new
+
+    def new_served(self, n: int) -> NDArray[np.void]:
+        """Served rows of n identities that never had a score (value and previous are NaN)."""
+        new = np.zeros(n, self.served)
+        new["layout"] = self.layout
+        new["as_of_offset"] = -1
+        new["value"] = np.nan
+        new["previous"] = np.nan
+        return new
+
+    def encode_rows(self, table: NDArray[np.void]) -> list[bytes]:
+        """The stored form of each row of either dtype (the tail of a served row is not in it)."""
+        return rows.to_bytes(table)
+
+    def decode_fragments(self, values: Sequence[bytes | None]) -> NDArray[np.void]:
+        """Writable fragments; new ones where the store had None. Raises RowError."""
+        return rows.from_bytes(values, self.new_fragments(1))
+
+    def decode_served(
+        self, values: Sequence[bytes | None]
+    ) -> tuple[NDArray[np.void], list[bytes]]:
+        """Writable served rows and their tails (the as-of event ids in UTF-8). Raises RowError."""
+        size = self.served.itemsize
+        heads = [None if v is None else v[:size] for v in values]
+        tails = [b"" if v is None else v[size:] for v in values]
+        return rows.from_bytes(heads, self.new_served(1)), tails
+
+    def matrix(self, table: Fields, at: I64) -> NDArray[np.float16]:
+        """(n, features) of fragments at time `at[i]`: what scorers see and examples keep."""
+        if not len(at):
+            return np.empty((0, self.dimension), np.float16)
+        values = np.concatenate([f.values(table, at) for f in FEATURES], axis=1)
+        return np.clip(values, -_LARGEST, _LARGEST).astype(np.float16)
+
+    def _layout(self) -> int:
+        what = repr(
+            (self.fragment.descr, self.served.descr, self.features, [repr(m) for m in self.models])
+        )
+        return int.from_bytes(hashlib.sha256(what.encode()).digest()[:8], "little")
+
+
+def _dtype(*lists: FieldList) -> np.dtype[np.void]:
+    return np.dtype([field for fields in lists for field in fields])
+
+
+def _slots(models: int) -> FieldList:
+    return (
+        ("last_open", "<i8", ()),
+        ("slot_ts", "<i8", (SLOTS,)),
+        ("slot_offset", "<i8", (SLOTS,)),
+        ("slot_open", "<u4", (SLOTS,)),
+        ("slot_progress", "<f8", (SLOTS, models)),
+    )
+
+
+def _served(models: int, features: int) -> FieldList:
+    return (
+        ("layout", "<u8", ()),
+        ("as_of_ts", "<i8", ()),
+        ("as_of_offset", "<i8", ()),
+        ("value", "<f4", (models,)),
+        ("previous", "<f4", (models,)),
+        ("version", "<u8", (models,)),
+        ("percentile", "u1", (models,)),
+        ("bucket", "u1", (models,)),
+        ("trusted", "u1", (models,)),
+        ("factor", "u1", (models, FACTORS)),
+        ("contribution", "<f2", (models, FACTORS)),
+        ("slot_vector", "<f2", (SLOTS, features)),
+        ("slot_value", "<f4", (SLOTS, models)),
+        ("slot_version", "<u8", (SLOTS, models)),
+    )
+
+
+def _closed(features: int) -> FieldList:
+    return (
+        ("shard", "<i4", ()),
+        ("deadline", "<i8", ()),
+        ("row", "<i4", ()),
+        ("model", "<i2", ()),
+        ("open_ts", "<i8", ()),
+        ("open_offset", "<i8", ()),
+        ("vector", "<f2", (features,)),
+        ("served", "<f4", ()),
+        ("version", "<u8", ()),
+        ("label", "<f8", ()),
+        ("flags", "u1", ()),
+    )

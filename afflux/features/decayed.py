@@ -1,0 +1,93 @@
+"""Decayed sums of every channel, two half-lives, by forward decay.
+
+A sum holds x * 2^(t / half-life - 64 * base) over its events; reading divides by the weight of
+the time asked for. The exponent is an integer number of 1,024ths of a half-life, so a weight is
+a table entry times a power of two. The base of a sum is the 64-block of its newest addend;
+moving it is exact: what falls below the smallest normal number is absorbed by the addend that
+moved the base.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from afflux.columns import F64, I64
+from afflux.features.channels import CHANNELS, PHRASES
+from afflux.features.contract import Cut, FieldList, Fields, ordered_sum
+from afflux.features.powers import POWERS
+from afflux.limits import DAY_MS
+
+HALF_LIVES_DAYS = (7, 60)
+HALF_LIVES: I64 = np.array([d * DAY_MS for d in HALF_LIVES_DAYS])
+
+_N = len(CHANNELS)
+_SUMS = len(HALF_LIVES_DAYS) * _N
+_HALF = np.arange(len(HALF_LIVES_DAYS))[:, None]
+_STEPS = 1024
+_FRAC_BITS = 10
+_BLOCK_BITS = 6
+
+
+class DecayedSums:
+    """ln(1 + sum) of each half-life and channel."""
+
+    fields: FieldList = (
+        ("decay", "<f8", (len(HALF_LIVES_DAYS), _N)),
+        ("decay_base", "<i2", (len(HALF_LIVES_DAYS), _N)),
+    )
+    names: Sequence[str] = tuple(f"{c}_{d}d" for d in HALF_LIVES_DAYS for c in CHANNELS)
+    phrases: Sequence[str] = tuple(
+        f"{p} in recent {'days' if d < 30 else 'months'}" for d in HALF_LIVES_DAYS for p in PHRASES
+    )
+
+    def update(self, rows: Fields, cut: Cut) -> None:
+        """Add the weighted addends in offset order."""
+        a = cut.addends
+        sums = rows["decay"].reshape(-1)
+        base = rows["decay_base"].reshape(-1)
+        cell = ((a.row * _SUMS + a.channel) + _HALF * _N).reshape(-1)
+        exponent = (a.ts * _STEPS // HALF_LIVES[:, None]).reshape(-1)
+        whole = exponent >> _FRAC_BITS
+        block = (whole >> _BLOCK_BITS).astype(np.int16)
+        newer = block > base[cell]
+        if newer.any():
+            moved = cell[newer]
+            old = base[moved]
+            np.maximum.at(base, moved, block[newer])
+            _shift(sums, moved, old, base)
+        weight = np.ldexp(
+            POWERS[exponent & (_STEPS - 1)],
+            (whole - (base[cell].astype(np.int64) << _BLOCK_BITS)).astype(np.int32),
+        )
+        np.add.at(sums, cell, np.concatenate([a.x, a.x]) * weight)
+
+    def merge(self, merged: Fields, rows: Fields, owner: I64) -> None:
+        """Sums on the larger base are added."""
+        sums, base = rows["decay"].reshape(-1, _SUMS), rows["decay_base"].reshape(-1, _SUMS)
+        top = np.zeros((len(merged["decay"]), _SUMS), np.int16)
+        np.maximum.at(top, owner, base)
+        down = (base.astype(np.int32) - top[owner]) << _BLOCK_BITS
+        total = ordered_sum(np.ldexp(sums, down), owner, len(top))
+        merged["decay"][:] = total.reshape(-1, len(HALF_LIVES_DAYS), _N)
+        merged["decay_base"][:] = top.reshape(-1, len(HALF_LIVES_DAYS), _N)
+
+    def values(self, rows: Fields, at: I64) -> F64:
+        """ln(1 + decayed sum) at `at`."""
+        return np.log1p(decayed(rows, at)).reshape(len(at), _SUMS)
+
+
+def decayed(rows: Fields, at: I64) -> F64:
+    """(rows, half-lives, channels) decayed sums at `at`."""
+    exponent = at[:, None] * _STEPS // HALF_LIVES
+    base = rows["decay_base"].astype(np.int32) << _BLOCK_BITS
+    down = base - (exponent >> _FRAC_BITS)[:, :, None].astype(np.int32)
+    return np.ldexp(rows["decay"] / POWERS[exponent & (_STEPS - 1)][:, :, None], down)
+
+
+def _shift(sums: F64, moved: I64, old: F64, base: F64) -> None:
+    """Bring each moved sum, once, from its old base to the new one."""
+    cells, first = np.unique(moved, return_index=True)
+    down = (old[first].astype(np.int32) - base[cells]) << _BLOCK_BITS
+    sums[cells] = np.ldexp(sums[cells], down)

@@ -1,0 +1,69 @@
+"""The rhythm of purchases: gaps between one and the next, and how the present one compares.
+
+A purchase that comes late (before one that is known already) makes no gap. Must be updated
+before `recency`, whose last purchase it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from afflux.columns import F64, I64, Kind
+from afflux.features.contract import Cut, FieldList, Fields, ordered_sum
+from afflux.limits import DAY_MS
+from afflux.segments import by_row, largest_before
+
+_LONGEST_RATIO = 1_000.0
+
+
+class PurchaseGaps:
+    """Mean and spread of the gaps, and the time since the last purchase relative to the mean."""
+
+    fields: FieldList = (("gap_n", "<i4", ()), ("gap_sum", "<i8", ()), ("gap_sq", "<f8", ()))
+    names: Sequence[str] = ("gap_mean", "gap_spread", "gap_ratio", "no_gap")
+    phrases: Sequence[str] = (
+        "usual days between purchases", "irregularity of purchases",
+        "time since last purchase compared with the usual gap", "fewer than two purchases",
+    )  # fmt: skip
+
+    def update(self, rows: Fields, cut: Cut) -> None:
+        """Count, sum (ms) and sum of squares (days) of the gaps, in offset order."""
+        bought = np.flatnonzero(cut.kind == Kind.PURCHASE)
+        if not len(bought):
+            return
+        order, start = by_row(cut.row[bought])
+        at = bought[order]
+        row, ts = cut.row[at], cut.ts[at]
+        before = largest_before(ts, rows["kind_last"][row, Kind.PURCHASE], start)
+        gap = np.flatnonzero((before > 0) & (ts > before))
+        row, ms = row[gap], (ts - before)[gap]
+        days = ms / DAY_MS
+        np.add.at(rows["gap_n"], row, 1)
+        np.add.at(rows["gap_sum"], row, ms)
+        np.add.at(rows["gap_sq"], row, days * days)
+
+    def merge(self, merged: Fields, rows: Fields, owner: I64) -> None:
+        """Gaps of all fragments count alike."""
+        np.add.at(merged["gap_n"], owner, rows["gap_n"])
+        np.add.at(merged["gap_sum"], owner, rows["gap_sum"])
+        merged["gap_sq"][:] = ordered_sum(rows["gap_sq"][:, None], owner, len(merged["gap_n"]))[:, 0]
+
+    def values(self, rows: Fields, at: I64) -> F64:
+        """ln(1 + x) of mean and spread in days and of the ratio; a flag where there is no gap."""
+        n = rows["gap_n"]
+        some = np.maximum(n, 1)
+        mean = rows["gap_sum"] / DAY_MS / some
+        spread = np.sqrt(np.maximum(rows["gap_sq"] / some - mean * mean, 0.0))
+        last = rows["kind_last"][:, Kind.PURCHASE]
+        since = np.maximum(at - last, 0) / DAY_MS
+        known = n > 0
+        ratio = since / np.where(known, mean, 1.0)
+        out = np.zeros((len(at), 4))
+        out[:, 0] = mean
+        out[:, 1] = spread
+        out[:, 2] = np.where(known, np.minimum(ratio, _LONGEST_RATIO), 0.0)
+        out[:, :3] = np.log1p(out[:, :3])
+        out[:, 3] = ~known
+        return out

@@ -1,0 +1,76 @@
+"""What a model predicts: will or will not happen, or an amount, within a window.
+
+An *opening* is an event from which on outcomes are awaited. All models share the openings of a
+fragment; each model's example closes at its own deadline, open_ts + window + lateness.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from afflux.columns import Kind
+from afflux.limits import DAY_MS, HOUR_MS
+from afflux.names import ModelName
+from afflux.scoring import Link
+
+Form = Literal["will", "will_not", "amount"]
+
+SLOTS = 5
+"""Openings of a fragment that can be open at the same time."""
+
+OPENING_GAP_MS = 7 * DAY_MS
+"""Event time between two openings of a fragment, at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Eligible:
+    """Who a model speaks of: a lifetime sum of a channel (`features/channels.py`) is reached."""
+
+    channel: str = "purchases"
+    at_least: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What happens, counted over events with open_ts < timestamp <= open_ts + window.
+
+    form "will": label 1 when any event of `kinds` came, "will_not": label 1 when none came,
+    "amount": label is the sum of the amounts of those events.
+
+    >>> Outcome("will_not", (Kind.PURCHASE,), 14 * DAY_MS).describe()
+    'no purchase within 14 days'
+    """
+
+    form: Form
+    kinds: tuple[Kind, ...]
+    window_ms: int
+    lateness_ms: int = HOUR_MS
+    """How long after the window an event may still come in late and count."""
+
+    @property
+    def deadline_ms(self) -> int:
+        """From the opening to the closing."""
+        return self.window_ms + self.lateness_ms
+
+    def describe(self) -> str:
+        """The outcome in words."""
+        what = " or ".join(k.name.lower().replace("_", " ") for k in self.kinds)
+        days = f"{self.window_ms / DAY_MS:g} days"
+        if self.form == "amount":
+            return f"amount of {what} events in the next {days}"
+        return f"{'no' if self.form == 'will_not' else 'any'} {what} within {days}"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A model as the core sees it. The order in the catalog is the order on disk."""
+
+    name: ModelName
+    outcome: Outcome
+    eligible: Eligible = Eligible()
+
+    @property
+    def link(self) -> Link:
+        """How a linear score becomes a value."""
+        return "amount" if self.outcome.form == "amount" else "probability"
