@@ -88,7 +88,7 @@ class Admin:
         return created
 
     def describe(self, names: Iterable[str], configs: bool = False) -> dict[str, TopicState]:
-        """Those of them that exist. configs: also what is set other than the default."""
+        """Those of them that exist. configs: also their configuration, defaults included."""
         wanted = sorted(set(names))
         found: dict[str, TopicState] = {}
         cluster = ""
@@ -144,8 +144,7 @@ class Admin:
             except KafkaException as error:
                 raise self._unavailable(error) from error
             state = topics[resource.name]
-            # Not every broker marks what was set on the topic: keep what is not a default.
-            state.configs.update({e.name: e.value for e in entries if not e.is_default})
+            state.configs.update({e.name: e.value for e in entries})
         return topics
 
     def _unavailable(self, error: KafkaException) -> BrokerUnavailable:

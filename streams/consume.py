@@ -1,0 +1,140 @@
+"""Reads topics as a subscriber: no group, no committed offsets, from anywhere.
+
+For the command line (`watch`, `rekey`, `dlq`) and for tests. Synchronous, one thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Literal
+
+from confluent_kafka import Consumer, KafkaError
+from confluent_kafka import TopicPartition as Partition
+
+from streams.admin import Admin
+from streams.errors import BrokerUnavailable
+from streams.logs import quiet_librdkafka
+from streams.ports import TP
+from streams.records import Headers
+from streams.settings import StreamSettings
+
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as it is in the log."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    """Kafka's, ms since epoch."""
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class TopicReader:
+    """A context manager that reads all partitions of some topics.
+
+    start: "beginning", "end", or an offset for each topic partition (the beginning for those it
+    does not name). Raises BrokerUnavailable when the broker is not there at the start; later
+    outages are waited for.
+    """
+
+    def __init__(
+        self,
+        settings: StreamSettings,
+        topics: Sequence[str],
+        start: Literal["beginning", "end"] | Mapping[TP, int] = "beginning",
+        admin: Admin | None = None,
+    ) -> None:
+        logs = (admin or Admin(settings)).log_ranges(topics)
+        if start == "end":
+            at = {tp: log.end for tp, log in logs.items()}
+        elif start == "beginning":
+            at = {tp: log.start for tp, log in logs.items()}
+        else:
+            at = {tp: max(start.get(tp, 0), log.start) for tp, log in logs.items()}
+        self.ends: dict[TP, int] = {tp: log.end for tp, log in logs.items()}
+        """High watermarks when the reader was made."""
+        self.positions: dict[TP, int] = dict(at)
+        """Offset after the last record that was read, or known not to exist."""
+        self._consumer = Consumer(_options(settings))
+        self._consumer.assign([Partition(*tp, offset) for tp, offset in at.items()])
+
+    def read(self, timeout: float = 1.0) -> list[Record]:
+        """Up to 500 records, as soon as there is one, or none after `timeout` seconds."""
+        records = []
+        for message in self._consumer.consume(_AT_ONCE, timeout):
+            tp = (str(message.topic()), int(message.partition() or 0))
+            error = message.error()
+            if error is None:
+                records.append(_record(message))
+                self.positions[tp] = records[-1].offset + 1
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self.positions[tp] = max(self.positions[tp], int(message.offset() or 0))
+            elif error.fatal() or not _passes(error):
+                raise BrokerUnavailable(error.str())
+        return records
+
+    def to_end(self) -> Iterator[Record]:
+        """All records up to where the logs ended when the reader was made."""
+        while any(self.positions[tp] < end for tp, end in self.ends.items()):
+            for record in self.read():
+                if record.offset < self.ends[record.topic, record.partition]:
+                    yield record
+
+    def close(self) -> None:
+        """Release the connections."""
+        self._consumer.close()
+
+    def __enter__(self) -> TopicReader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _options(settings: StreamSettings) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        **settings.librdkafka(),
+        "group.id": f"{settings.group}-reader",  # required, but never joined: we assign
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "error",
+        "fetch.wait.max.ms": 50,
+    }
+    return quiet_librdkafka(options)
+
+
+def _passes(error: KafkaError) -> bool:
+    """Whether librdkafka tries again by itself."""
+    return error.retriable() or error.code() in (
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._TRANSPORT,
+        KafkaError._RESOLVE,
+        KafkaError._TIMED_OUT,
+    )
+
+
+def _record(message: Any) -> Record:
+    headers = tuple((name, value or b"") for name, value in message.headers() or ())
+    return Record(
+        message.topic(),
+        message.partition(),
+        message.offset(),
+        message.timestamp()[1],
+        message.key(),
+        message.value(),
+        headers,
+    )
