@@ -1,0 +1,1 @@
+"""Where profiles live between events."""

@@ -1,0 +1,138 @@
+"""Names of the keys. All keys of a shard carry its hash tag: one slot, one master.
+
+    f:{tag}:namespace:id:dataset   fragment row
+    v:{tag}:namespace:id           served row
+    a:{tag}:namespace:id:dataset   attributes
+    l:{tag}:namespace:id           edges
+    d:{tag}                        deadlines (sorted set of identities)
+    o:{tag}                        outbox
+    p:{tag}                        position
+    m:{model}:version              snapshot of a model; m:{model} names the current one
+    afflux:installation            what all processes agree on
+
+Namespace, id, dataset and model are percent-encoded.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Sequence
+
+from afflux.names import Dataset, Identity
+from profile_store.hash_tags import SLOTS, slot_of, tag_of_slot
+
+INSTALLATION = b"afflux:installation"
+
+_SAFE = (string.ascii_letters + string.digits + "-._~@+").encode()
+_UNSAFE = re.compile(rb"[^A-Za-z0-9._~@+-]")
+
+
+def escape(part: bytes) -> bytes:
+    """Percent-encoded form of one part of a key.
+
+    >>> escape(b"a b:c@d")
+    b'a%20b%3Ac@d'
+    """
+    return _UNSAFE.sub(lambda found: b"%%%02X" % found[0][0], part)
+
+
+def escape_identities(identities: Sequence[Identity]) -> Sequence[bytes]:
+    """`namespace:id` with both parts percent-encoded; the colon between them stays.
+
+    >>> escape_identities([Identity(b"crm:42"), Identity(b"crm:4:2")])
+    [b'crm:42', b'crm:4%3A2']
+    """
+    # One pass in C over all: only then does each identity hold one colon and nothing unsafe.
+    unsafe = b"\n".join(identities).translate(None, _SAFE)
+    if unsafe == b"\n".join([b":"] * len(identities)):
+        return identities
+    return [
+        b"%s%s%s" % (escape(namespace), colon, escape(name))
+        for namespace, colon, name in (i.partition(b":") for i in identities)
+    ]
+
+
+class Keys:
+    """Keys of an installation with `shards` shards, 1..16384, spaced evenly over the slots."""
+
+    def __init__(self, shards: int) -> None:
+        if not 1 <= shards <= SLOTS:
+            raise ValueError(f"shards must be 1..{SLOTS}, not {shards}")
+        self.shards = shards
+        tags = [tag_of_slot(self.slot(shard)) for shard in range(shards)]
+        self._position = [b"p:{%s}" % tag for tag in tags]
+        self._outbox = [b"o:{%s}" % tag for tag in tags]
+        self._deadlines = [b"d:{%s}" % tag for tag in tags]
+        self._fragment = [b"f:{%s}:" % tag for tag in tags]
+        self._served = [b"v:{%s}:" % tag for tag in tags]
+        self._attributes = [b"a:{%s}:" % tag for tag in tags]
+        self._edges = [b"l:{%s}:" % tag for tag in tags]
+        self._barrier = [b"w:{%s}" % tag for tag in tags]
+
+    def slot(self, shard: int) -> int:
+        """The cluster slot of a shard."""
+        return shard * SLOTS // self.shards
+
+    def position(self, shard: int) -> bytes:
+        """Key of the position."""
+        return self._position[shard]
+
+    def outbox(self, shard: int) -> bytes:
+        """Key of the outbox."""
+        return self._outbox[shard]
+
+    def deadlines(self, shard: int) -> bytes:
+        """Key of the sorted set of deadlines."""
+        return self._deadlines[shard]
+
+    def barrier(self, shard: int) -> bytes:
+        """Key that is written only to learn how far the replicas are."""
+        return self._barrier[shard]
+
+    def fragments(self, shard: int, rows: Sequence[tuple[Identity, Dataset]]) -> list[bytes]:
+        """Keys of fragment rows."""
+        return _with_datasets(self._fragment[shard], rows)
+
+    def attributes(self, shard: int, rows: Sequence[tuple[Identity, Dataset]]) -> list[bytes]:
+        """Keys of attributes."""
+        return _with_datasets(self._attributes[shard], rows)
+
+    def served(self, shard: int, identities: Sequence[Identity]) -> list[bytes]:
+        """Keys of served rows."""
+        prefix = self._served[shard]
+        return [prefix + i for i in escape_identities(identities)]
+
+    def edges(self, shard: int, identities: Sequence[Identity]) -> list[bytes]:
+        """Keys of edges."""
+        prefix = self._edges[shard]
+        return [prefix + i for i in escape_identities(identities)]
+
+
+def snapshot_key(model: str, version: str) -> bytes:
+    """Key of an immutable snapshot."""
+    return b"%s:%s" % (current_key(model), escape(version.encode()))
+
+
+def current_key(model: str) -> bytes:
+    """Key that holds the version which is current of a model."""
+    return b"m:{%s}" % escape(model.encode())
+
+
+def history_key(model: str) -> bytes:
+    """Key of the list of a model's stored versions, newest first."""
+    return b"h:{%s}" % escape(model.encode())
+
+
+def model_slot(model: str) -> int:
+    """The cluster slot of a model's keys."""
+    return slot_of(escape(model.encode()))
+
+
+def _with_datasets(prefix: bytes, rows: Sequence[tuple[Identity, Dataset]]) -> list[bytes]:
+    escaped = escape_identities([identity for identity, _ in rows])
+    ends = {dataset: b":" + escape(dataset.encode()) for dataset in {d for _, d in rows}}
+    if len(ends) == 1:
+        (end,) = ends.values()
+        return [prefix + i + end for i in escaped]
+    return [prefix + i + ends[d] for i, (_, d) in zip(escaped, rows, strict=True)]

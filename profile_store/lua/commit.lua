@@ -1,0 +1,46 @@
+-- One commit of one shard: compare the position's fence, check every type, then write.
+-- A script that fails half-way is not rolled back, so nothing after the first write may fail.
+--
+-- KEYS: position, outbox, deadlines, keys to set ..., keys to delete ...
+-- ARGV: fence, position, outbox, sets, deletes, deadlines to add, deadlines to remove,
+--       values ..., (deadline, identity) ..., identity ...
+-- Returns 1, or the position that is there instead ("" if none).
+
+local FENCE = 24
+local CHUNK = 2000
+
+local position, outbox, deadlines = KEYS[1], KEYS[2], KEYS[3]
+local sets, deletes = tonumber(ARGV[4]), tonumber(ARGV[5])
+local adds, removes = 2 * tonumber(ARGV[6]), tonumber(ARGV[7])
+
+if redis.call('GETRANGE', position, 0, FENCE - 1) ~= ARGV[1] then
+  return redis.call('GET', position) or ''
+end
+if adds + removes > 0 then
+  local kind = redis.call('TYPE', deadlines)['ok']
+  if kind ~= 'zset' and kind ~= 'none' then
+    return redis.error_reply('WRONGTYPE ' .. deadlines .. ' holds a ' .. kind .. ', not a zset')
+  end
+end
+
+local function in_chunks(command, first, count)
+  for from = first, first + count - 1, CHUNK do
+    redis.call(command, deadlines, unpack(ARGV, from, math.min(from + CHUNK, first + count) - 1))
+  end
+end
+
+for i = 1, sets do
+  redis.call('SET', KEYS[3 + i], ARGV[7 + i])
+end
+for i = 4 + sets, 3 + sets + deletes do
+  redis.call('DEL', KEYS[i])
+end
+in_chunks('ZADD', 8 + sets, adds)
+in_chunks('ZREM', 8 + sets + adds, removes)
+if ARGV[3] == '' then
+  redis.call('DEL', outbox)
+else
+  redis.call('SET', outbox, ARGV[3])
+end
+redis.call('SET', position, ARGV[2])
+return 1

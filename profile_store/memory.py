@@ -1,0 +1,180 @@
+"""Shards in a dictionary, with the keys and the meaning of the Redis store. For tests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from afflux.names import Identity
+from afflux.position import FENCE
+from profile_store.contract import Commit, CommitResult, RowReply, RowRequest
+from profile_store.errors import StoreMisconfigured, StoreUnavailable
+from profile_store.keys import Keys, current_key, snapshot_key
+
+Value = bytes | dict[Identity, int]
+"""What a key holds: a string, or deadlines."""
+
+
+class MemoryShardStore:
+    """A `ShardStore` that forgets everything with its process.
+
+    data: key -> value, the names as in Redis; tests may look at it and change it.
+    available: while it is False every call raises StoreUnavailable.
+    """
+
+    def __init__(self, shards: int) -> None:
+        self.keys = Keys(shards)
+        self.data: dict[bytes, Value] = {}
+        self.available = True
+        self._lost: list[int | None] = []
+
+    def lose_next_commit(self, landed: int | None = None) -> None:
+        """Let the connection break in the next call of `commit`, which raises StoreUnavailable.
+
+        landed: how many of its commits have run by then; None: all, only the reply is lost.
+        May be called several times: for the next calls, in order.
+        """
+        self._lost.append(landed)
+
+    def dump(self) -> dict[bytes, Value]:
+        """A copy of everything: a backup."""
+        return {k: v if isinstance(v, bytes) else dict(v) for k, v in self.data.items()}
+
+    def restore(self, backup: dict[bytes, Value]) -> None:
+        """Go back to what `dump` returned."""
+        self.data = {k: v if isinstance(v, bytes) else dict(v) for k, v in backup.items()}
+
+    async def read(self, requests: Sequence[RowRequest]) -> list[RowReply]:
+        """One reply a request."""
+        await self._reach()
+        return [self._read(request) for request in requests]
+
+    async def commit(self, commits: Sequence[Commit]) -> list[CommitResult]:
+        """One result a commit; shards are independent of each other."""
+        await self._reach()
+        if not self._lost:
+            results: list[CommitResult | StoreMisconfigured] = []
+            for commit in commits:
+                try:
+                    results.append(self._commit(commit))
+                except StoreMisconfigured as error:
+                    results.append(error)
+            return [_result(result) for result in results]
+        for commit in commits[: self._lost.pop(0)]:
+            self._commit(commit)
+        raise StoreUnavailable("the connection was lost before the reply")
+
+    async def positions(self, shards: Sequence[int]) -> list[bytes]:
+        """Stored positions, b"" where there is none."""
+        await self._reach()
+        return [self._string(self.keys.position(shard)) or b"" for shard in shards]
+
+    async def outboxes(self, shards: Sequence[int]) -> list[bytes]:
+        """Stored outboxes, b"" where empty."""
+        await self._reach()
+        return [self._string(self.keys.outbox(shard)) or b"" for shard in shards]
+
+    async def put_snapshot(self, model: str, version: str, data: bytes) -> None:
+        """Store an immutable snapshot and make it the model's current one."""
+        await self._reach()
+        self.data[snapshot_key(model, version)] = data
+        self.data[current_key(model)] = version.encode()
+
+    async def current_snapshots(self, models: Sequence[str]) -> list[str | None]:
+        """Version that is current of each model."""
+        await self._reach()
+        found = [self._string(current_key(model)) for model in models]
+        return [None if version is None else version.decode() for version in found]
+
+    async def snapshot(self, model: str, version: str) -> bytes | None:
+        """The bytes of a snapshot."""
+        await self._reach()
+        return self._string(snapshot_key(model, version))
+
+    async def close(self) -> None:
+        """Nothing to release."""
+
+    async def _reach(self) -> None:
+        await asyncio.sleep(0)
+        if not self.available:
+            raise StoreUnavailable("the memory store is switched off")
+
+    def _string(self, key: bytes) -> bytes | None:
+        value = self.data.get(key)
+        if isinstance(value, dict):
+            raise StoreMisconfigured(f"WRONGTYPE {key!r} is not a string")
+        return value
+
+    def _row(self, key: bytes) -> bytes | None:
+        value = self.data.get(key)  # as MGET: another type reads as nothing
+        return value if isinstance(value, bytes) else None
+
+    def _deadlines(self, shard: int) -> dict[Identity, int]:
+        value = self.data.get(self.keys.deadlines(shard), {})
+        if isinstance(value, bytes):
+            raise StoreMisconfigured(f"WRONGTYPE the deadlines of shard {shard} are a string")
+        return value
+
+    def _read(self, request: RowRequest) -> RowReply:
+        keys, shard, row = self.keys, request.shard, self._row
+        due: list[tuple[Identity, int]] = []
+        next_due = None
+        if request.due_until is not None:
+            ordered = sorted(self._deadlines(shard).items(), key=lambda d: (d[1], d[0]))
+            due = [d for d in ordered if d[1] < request.due_until][: request.due_limit]
+            next_due = ordered[len(due)][1] if len(due) < len(ordered) else None
+        return RowReply(
+            shard,
+            row(keys.position(shard)) or b"",
+            [row(key) for key in keys.fragments(shard, request.fragments)],
+            [row(key) for key in keys.served(shard, request.served)],
+            [row(key) for key in keys.edges(shard, request.edges)],
+            [row(key) for key in keys.attributes(shard, request.attributes)],
+            due,
+            next_due,
+        )
+
+    def _commit(self, commit: Commit) -> CommitResult:
+        keys, shard, data = self.keys, commit.shard, self.data
+        found = self._string(keys.position(shard)) or b""
+        if found[:FENCE] != commit.expected:
+            return CommitResult(shard, False, found)
+        deadlines = dict(self._deadlines(shard)) if commit.deadlines else None
+        pairs = [(i, d) for i, d, _ in commit.fragments]
+        rows = [row for _, _, row in commit.fragments]
+        data.update(zip(keys.fragments(shard, pairs), rows, strict=True))
+        served = keys.served(shard, [i for i, _ in commit.served])
+        data.update(zip(served, (v[1] for v in commit.served), strict=True))
+        named = keys.attributes(shard, [(i, d) for i, d, _ in commit.attributes])
+        for key, (_, _, value) in zip(named, commit.attributes, strict=True):
+            self._put(key, value)
+        for key, (_, value) in zip(
+            keys.edges(shard, [i for i, _ in commit.edges]), commit.edges, strict=True
+        ):
+            self._put(key, value)
+        for key in keys.served(shard, commit.forget):
+            data.pop(key, None)
+        if deadlines is not None:
+            self._put_deadlines(shard, {**deadlines, **commit.deadlines})
+        self._put(keys.outbox(shard), commit.outbox)
+        data[keys.position(shard)] = commit.position
+        return CommitResult(shard, True)
+
+    def _put(self, key: bytes, value: bytes) -> None:
+        if value:
+            self.data[key] = value
+        else:
+            self.data.pop(key, None)
+
+    def _put_deadlines(self, shard: int, deadlines: dict[Identity, int]) -> None:
+        kept = {identity: at for identity, at in deadlines.items() if at}
+        if kept:
+            self.data[self.keys.deadlines(shard)] = kept
+        else:
+            self.data.pop(self.keys.deadlines(shard), None)
+
+
+def _result(result: CommitResult | StoreMisconfigured) -> CommitResult:
+    if isinstance(result, StoreMisconfigured):
+        raise result
+    return result

@@ -1,0 +1,199 @@
+"""Shards in Redis: one script a commit, one MGET a read, everything of a call in one round trip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from afflux.names import Identity
+from profile_store.contract import Commit, CommitResult, RowReply, RowRequest
+from profile_store.durability import Barrier
+from profile_store.errors import StoreError
+from profile_store.keys import Keys, current_key, history_key, model_slot, snapshot_key
+from profile_store.link import Command, Link, connect
+from profile_store.options import RedisOptions
+from profile_store.replies import checked, is_error
+from profile_store.scripts import COMMIT, SNAPSHOT
+from profile_store.wire import Args
+
+SNAPSHOTS_KEPT = 32
+"""Snapshots of a model that stay readable, the current one included."""
+
+
+class RedisShardStore:
+    """A `ShardStore` in a Redis server or cluster; connects at first use.
+
+    Raises StoreUnavailable when Redis is away or does not answer in time. It sends nothing twice:
+    after a lost reply the caller reads the position again and knows from it whether its commit
+    landed. Raises StoreMisconfigured for a server that may evict keys, does not accept the login,
+    or holds a key of another type.
+    """
+
+    def __init__(self, url: str, shards: int, options: RedisOptions | None = None) -> None:
+        """url: redis:// or rediss://; `options` holds everything else (its url is not used)."""
+        options = options_for(url, options)
+        self.keys = Keys(shards)
+        greeting = (COMMIT.load(), SNAPSHOT.load())
+        self.link: Link = connect(options, greeting, writes=True)
+        self._barrier = Barrier(self.link, self.keys, options.durability)
+
+    async def read(self, requests: Sequence[RowRequest]) -> list[RowReply]:
+        """One reply a request, all pipelined."""
+        commands: list[Command] = []
+        for request in requests:
+            slot = self.keys.slot(request.shard)
+            commands += [Command(slot, args) for args in self._read_args(request)]
+        replies = iter(checked(await self.link.run(commands), self.link.name))
+        return [self._row_reply(request, replies) for request in requests]
+
+    async def commit(self, commits: Sequence[Commit]) -> list[CommitResult]:
+        """One result a commit, all pipelined; shards are independent of each other."""
+        commands = [Command(self.keys.slot(c.shard), self._commit_args(c)) for c in commits]
+        replies = await self._barrier.run(commands)
+        forgotten = [i for i, reply in enumerate(replies) if is_error(reply, "NOSCRIPT")]
+        if forgotten:  # an error that says that nothing ran
+            again = await self._barrier.run(
+                [Command(commands[i].slot, COMMIT.with_text(commands[i].args)) for i in forgotten]
+            )
+            for i, reply in zip(forgotten, again, strict=True):
+                replies[i] = reply
+        return [
+            CommitResult(commit.shard, True)
+            if found == 1
+            else CommitResult(commit.shard, False, found)
+            for commit, found in zip(commits, checked(replies, self.link.name), strict=True)
+        ]
+
+    async def positions(self, shards: Sequence[int]) -> list[bytes]:
+        """Stored positions, b"" where there is none."""
+        await self._barrier.confirm()
+        return await self._strings([(self.keys.slot(s), self.keys.position(s)) for s in shards])
+
+    async def outboxes(self, shards: Sequence[int]) -> list[bytes]:
+        """Stored outboxes, b"" where empty."""
+        return await self._strings([(self.keys.slot(s), self.keys.outbox(s)) for s in shards])
+
+    async def put_snapshot(self, model: str, version: str, data: bytes) -> None:
+        """Store an immutable snapshot and make it the model's current one."""
+        keys = [current_key(model), history_key(model), snapshot_key(model, version)]
+        call = SNAPSHOT.call(keys, [version.encode(), data, b"%d" % SNAPSHOTS_KEPT])
+        slot = model_slot(model)
+        (reply,) = await self.link.run([Command(slot, call)])
+        if is_error(reply, "NOSCRIPT"):
+            (reply,) = await self.link.run([Command(slot, SNAPSHOT.with_text(call))])
+        checked([reply], self.link.name)
+
+    async def current_snapshots(self, models: Sequence[str]) -> list[str | None]:
+        """Version that is current of each model."""
+        found = await self._strings([(model_slot(m), current_key(m)) for m in models])
+        return [version.decode() or None for version in found]
+
+    async def snapshot(self, model: str, version: str) -> bytes | None:
+        """The bytes of a snapshot."""
+        command = Command(model_slot(model), ("GET", snapshot_key(model, version)))
+        (data,) = checked(await self.link.run([command]), self.link.name)
+        return None if data is None else bytes(data)
+
+    async def close(self) -> None:
+        """Drop the connections."""
+        self.link.close()
+
+    async def _strings(self, keys: Sequence[tuple[int, bytes]]) -> list[bytes]:
+        commands = [Command(slot, ("GET", key)) for slot, key in keys]
+        return [r or b"" for r in checked(await self.link.run(commands), self.link.name)]
+
+    def _read_args(self, request: RowRequest) -> list[Args]:
+        keys, shard = self.keys, request.shard
+        mget = [b"MGET", keys.position(shard)]
+        if request.fragments:
+            mget += keys.fragments(shard, request.fragments)
+        if request.served:
+            mget += keys.served(shard, request.served)
+        if request.edges:
+            mget += keys.edges(shard, request.edges)
+        if request.attributes:
+            mget += keys.attributes(shard, request.attributes)
+        if request.due_until is None:
+            return [mget]
+        due, until = keys.deadlines(shard), request.due_until
+        tail = ("WITHSCORES", "LIMIT", 0)
+        return [
+            mget,
+            ("ZRANGEBYSCORE", due, "-inf", f"({until}", *tail, request.due_limit + 1),
+            ("ZRANGEBYSCORE", due, until, "+inf", *tail, 1),
+        ]
+
+    def _row_reply(self, request: RowRequest, replies: Any) -> RowReply:
+        values = next(replies)
+        if values is None:
+            raise StoreError(f"Redis at {self.link.name} answers MGET with nothing")
+        f = 1 + len(request.fragments)
+        v = f + len(request.served)
+        e = v + len(request.edges)
+        due: list[tuple[Identity, int]] = []
+        next_due = None
+        if request.due_until is not None:
+            due = _deadlines(next(replies))
+            beyond = due[request.due_limit :] + _deadlines(next(replies))
+            due = due[: request.due_limit]
+            next_due = beyond[0][1] if beyond else None
+        return RowReply(
+            request.shard, values[0] or b"", values[1:f], values[f:v], values[v:e], values[e:],
+            due, next_due,
+        )  # fmt: skip
+
+    def _commit_args(self, commit: Commit) -> Args:
+        keys, shard = self.keys, commit.shard
+        names = [keys.position(shard), keys.outbox(shard), keys.deadlines(shard)]
+        values: list[bytes] = []
+        gone: list[bytes] = []
+        if commit.fragments:
+            names += keys.fragments(shard, [(i, d) for i, d, _ in commit.fragments])
+            values += [data for _, _, data in commit.fragments]
+        if commit.served:
+            names += keys.served(shard, [i for i, _ in commit.served])
+            values += [data for _, data in commit.served]
+        if commit.attributes:
+            named = keys.attributes(shard, [(i, d) for i, d, _ in commit.attributes])
+            _sort_out(named, [data for _, _, data in commit.attributes], names, values, gone)
+        if commit.edges:
+            named = keys.edges(shard, [i for i, _ in commit.edges])
+            _sort_out(named, [data for _, data in commit.edges], names, values, gone)
+        if commit.forget:
+            gone += keys.served(shard, commit.forget)
+        kept = [(b"%d" % at, i) for i, at in commit.deadlines.items() if at]
+        ended = [i for i, at in commit.deadlines.items() if not at]
+        sizes = (len(values), len(gone), len(kept), len(ended))
+        head = [commit.expected, commit.position, commit.outbox, *(b"%d" % n for n in sizes)]
+        return COMMIT.call(
+            names + gone, [*head, *values, *(part for pair in kept for part in pair), *ended]
+        )
+
+
+def options_for(url: str, options: RedisOptions | None) -> RedisOptions:
+    """`options`, or the defaults, for this URL."""
+    return RedisOptions(url) if options is None else replace(options, url=url)
+
+
+def _sort_out(
+    keys: list[bytes],
+    data: list[bytes],
+    names: list[bytes],
+    values: list[bytes],
+    gone: list[bytes],
+) -> None:
+    """Values to set to `names` and `values`, empty ones to `gone`."""
+    for key, value in zip(keys, data, strict=True):
+        if value:
+            names.append(key)
+            values.append(value)
+        else:
+            gone.append(key)
+
+
+def _deadlines(flat: Sequence[bytes]) -> list[tuple[Identity, int]]:
+    return [
+        (Identity(identity), int(float(at)))
+        for identity, at in zip(flat[::2], flat[1::2], strict=True)
+    ]
