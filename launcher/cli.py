@@ -8,6 +8,8 @@ import typer
 
 from afflux.names import AffluxError
 from launcher.commands.config import show_config
+from launcher.commands.topics import topics
+from launcher.commands.up import up
 from launcher.commands.version import show_version
 from launcher.console import report
 
@@ -21,6 +23,8 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("up")(up)
+app.add_typer(topics, name="topics")
 app.command("config")(show_config)
 app.command("version")(show_version)
 

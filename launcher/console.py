@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import functools
 import json
+import os
+import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
+
+_PIPE_COLUMNS = 160
 
 
 @functools.cache
 def out() -> Console:
     """Standard output."""
-    return Console(highlight=False, soft_wrap=False)
+    return Console(highlight=False, width=_width(sys.stdout))
 
 
 @functools.cache
 def err() -> Console:
     """Standard error: progress, warnings and errors."""
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, width=_width(sys.stderr))
+
+
+def _width(stream: TextIO) -> int | None:
+    """Pipes and files are not cut at 80 columns."""
+    return None if stream.isatty() or "COLUMNS" in os.environ else _PIPE_COLUMNS
 
 
 def plain(text: str) -> None:

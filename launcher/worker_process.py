@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from launcher.connect import EMBEDDED_SESSION_MS
 from launcher.errors import StartFailed
 from launcher.processes import ChildProcess
 from launcher.stack import Stack
@@ -25,7 +26,9 @@ class Usage:
 
 def stack_environment(stack: Stack, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment in which every `afflux` command uses this stack."""
+    session = {"AFFLUX_KAFKA_SESSION_TIMEOUT_MS": str(EMBEDDED_SESSION_MS)}
     return {
+        **(session if stack.kind == "embedded" else {}),
         **os.environ,
         "AFFLUX_DATA_DIR": str(stack.folder),
         "AFFLUX_KAFKA_BOOTSTRAP": stack.running.bootstrap,
