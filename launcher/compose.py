@@ -12,19 +12,6 @@ from launcher.settings import Settings
 from profile_store.options import Durability, RedisOptions
 from streams.settings import Security, StreamSettings
 
-_SHARDS_A_PARTITION = 16
-_FEWEST_SHARDS = 64
-
-
-def shards_of(partitions: int) -> int:
-    """Shards of an installation: 16 a partition, at least 64, a multiple of the partitions.
-
-    >>> [shards_of(p) for p in (1, 3, 4, 12)]
-    [64, 66, 64, 192]
-    """
-    wanted = max(_FEWEST_SHARDS, _SHARDS_A_PARTITION * partitions)
-    return -(-wanted // partitions) * partitions
-
 
 def stream_settings(settings: Settings, client_id: str = "afflux") -> StreamSettings:
     """How to reach Kafka. Raises LauncherError for options that do not fit together."""

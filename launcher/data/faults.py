@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from afflux.names import Identity
 from afflux.shards import murmur2
@@ -86,8 +83,3 @@ def _delete(key: bytes, at: int) -> Any:
         identity=Identity(key),
         identity_hash=int(murmur2([Identity(key)])[0]),
     )
-
-
-def spread(count: int, over: int, rng: np.random.Generator) -> Sequence[int]:
-    """`count` different places in 0..over, ascending."""
-    return sorted(rng.choice(over, size=min(count, over), replace=False).tolist())

@@ -1,0 +1,130 @@
+"""JSON lines to Avro: every line becomes a message, or a problem with its number.
+
+A message is judged by the very rules that a worker applies, before anything is sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+CHUNK = 1000
+"""Lines that are encoded and judged together."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the file, counted from 1, as an object."""
+
+    number: int
+    value: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a line."""
+
+    number: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"line {self.number}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A message that may be sent. `key` is the primary identity."""
+
+    number: int
+    key: bytes
+    value: bytes
+
+
+Encode = Callable[[Sequence[dict[str, Any]]], list[bytes]]
+Judge = Callable[[Sequence[Encoded]], Iterable[Problem]]
+"""Problems of messages; called with at most CHUNK of them."""
+
+
+def messages(
+    lines: Iterable[str], encode: Encode, judge: Judge
+) -> Iterator[tuple[list[Encoded], list[Problem]]]:
+    """Good messages and problems, a chunk of lines at a time, each in order of the lines."""
+    numbered = enumerate(lines, 1)
+    while chunk := list(islice(numbered, CHUNK)):
+        problems: list[Problem] = []
+        parsed = list(_parsed(chunk, problems))
+        encoded = list(_encoded(parsed, encode, problems))
+        bad = list(judge(encoded))
+        problems += bad
+        refused = {problem.number for problem in bad}
+        good = [message for message in encoded if message.number not in refused]
+        yield good, sorted(problems, key=lambda problem: problem.number)
+
+
+def _parsed(chunk: Sequence[tuple[int, str]], problems: list[Problem]) -> Iterator[Line]:
+    for number, text in chunk:
+        if not text.strip():
+            continue
+        try:
+            value = json.loads(text)
+        except ValueError as error:
+            problems.append(Problem(number, f"not JSON: {error}"))
+            continue
+        if not isinstance(value, dict):
+            problems.append(Problem(number, "not a JSON object"))
+            continue
+        try:
+            yield Line(number, with_millis(value))
+        except ValueError as error:
+            problems.append(Problem(number, f"/timestamp: {error}"))
+
+
+def with_millis(value: dict[str, Any]) -> dict[str, Any]:
+    """The object with `timestamp` in milliseconds; XDM writes it as ISO 8601 text.
+
+    Raises ValueError for text that is no time.
+
+    >>> with_millis({"timestamp": "1970-01-01T00:00:01Z"})
+    {'timestamp': 1000}
+    """
+    stamp = value.get("timestamp")
+    if not isinstance(stamp, str):
+        return value
+    moment = datetime.fromisoformat(stamp)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return {**value, "timestamp": round(moment.timestamp() * 1000)}
+
+
+def _encoded(lines: Sequence[Line], encode: Encode, problems: list[Problem]) -> Iterator[Encoded]:
+    try:
+        values = encode([line.value for line in lines])
+    except Exception:
+        # One of them does not fit the schema: encode one by one to find out which.
+        for line in lines:
+            try:
+                yield Encoded(line.number, primary(line.value), encode([line.value])[0])
+            except Exception as error:
+                problems.append(Problem(line.number, f"does not fit the schema: {error}"))
+        return
+    for line, value in zip(lines, values, strict=True):
+        yield Encoded(line.number, primary(line.value), value)
+
+
+def primary(value: dict[str, Any]) -> bytes:
+    """The primary identity, `namespace:id`; b"" where there is none that could be read.
+
+    >>> primary({"identityMap": {"a": [{"id": "1"}], "b": [{"id": "2", "primary": True}]}})
+    b'b:2'
+    """
+    named = [
+        (bool(item.get("primary")), f"{namespace}:{item.get('id')}".encode())
+        for namespace, items in (value.get("identityMap") or {}).items()
+        for item in items or ()
+    ]
+    flagged = [name for is_primary, name in named if is_primary]
+    return (flagged or [name for _, name in named] or [b""])[0]
