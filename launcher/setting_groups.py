@@ -104,6 +104,9 @@ class WorkerSettings(Group):
     planes: Literal["both", "enrich", "learn"] = Field(
         "both", description="what it does: fold and score, learn, or both"
     )
+    codec: Literal["auto", "pyruhvro", "fastavro"] = Field(
+        "auto", description="Avro decoder; auto: pyruhvro where it is installed"
+    )
     batch_records: int = Field(
         1000, ge=1, le=100_000, description="most records in one batch of a partition"
     )

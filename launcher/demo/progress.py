@@ -43,7 +43,8 @@ def headline(moment: Moment) -> str:
     >>> headline(Moment(3.0, 900, 800, 1000, 250.4, 0.0123))
     '250 events/s   lag 100   behind by 12 ms'
     """
-    return f"{moment.per_s:,.0f} events/s   lag {moment.lag:,}   behind by {duration(moment.waiting_s)}"
+    speed = f"{moment.per_s:,.0f} events/s"
+    return f"{speed}   lag {moment.lag:,}   behind by {duration(moment.waiting_s)}"
 
 
 def quality_line(name: str, quality: Quality) -> str:
