@@ -77,6 +77,11 @@ class RedisOptions:
         return context
 
 
+def as_options(where: RedisOptions | str) -> RedisOptions:
+    """Options from themselves or from a URL."""
+    return RedisOptions(where) if isinstance(where, str) else where
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """One server, as a connection needs it."""

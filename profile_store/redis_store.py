@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from afflux.names import Identity
@@ -12,7 +11,7 @@ from profile_store.durability import Barrier
 from profile_store.errors import StoreError
 from profile_store.keys import Keys, current_key, history_key, model_slot, snapshot_key
 from profile_store.link import Command, Link, connect
-from profile_store.options import RedisOptions
+from profile_store.options import RedisOptions, as_options
 from profile_store.replies import checked, is_error
 from profile_store.scripts import COMMIT, SNAPSHOT
 from profile_store.wire import Args
@@ -30,9 +29,9 @@ class RedisShardStore:
     or holds a key of another type.
     """
 
-    def __init__(self, url: str, shards: int, options: RedisOptions | None = None) -> None:
-        """url: redis:// or rediss://; `options` holds everything else (its url is not used)."""
-        options = options_for(url, options)
+    def __init__(self, where: RedisOptions | str, shards: int) -> None:
+        """where: a redis:// or rediss:// URL, or options. Raises ValueError for a bad URL."""
+        options = as_options(where)
         self.keys = Keys(shards)
         greeting = (COMMIT.load(), SNAPSHOT.load())
         self.link: Link = connect(options, greeting, writes=True)
@@ -169,11 +168,6 @@ class RedisShardStore:
         return COMMIT.call(
             names + gone, [*head, *values, *(part for pair in kept for part in pair), *ended]
         )
-
-
-def options_for(url: str, options: RedisOptions | None) -> RedisOptions:
-    """`options`, or the defaults, for this URL."""
-    return RedisOptions(url) if options is None else replace(options, url=url)
 
 
 def _sort_out(

@@ -71,9 +71,12 @@ class Harness:
         if isinstance(self.store, MemoryShardStore):
             self.store.data[key] = b"text" if key.startswith(b"d:") else {Identity(b"x"): 1}
             return
-        with _Owner(self.clients, key) as client:
-            client.delete(key)
-            client.set(key, b"text") if key.startswith(b"d:") else client.zadd(key, {b"x": 1})
+        client = _owner(self.clients, key)
+        client.delete(key)
+        if key.startswith(b"d:"):
+            client.set(key, b"text")
+        else:
+            client.zadd(key, {b"x": 1})
 
     def dump(self) -> Mapping[bytes, Value]:
         """All keys and values."""
@@ -113,10 +116,8 @@ def redis_harness(url: str, clients: Sequence[redis.Redis], *, cluster: bool = F
     """Over emptied servers."""
     for client in clients:
         client.flushall()
-    options = RedisOptions(cluster=cluster)
-    return Harness(
-        RedisShardStore(url, SHARDS, options), RedisShardStore(url, SHARDS, options), clients
-    )
+    options = RedisOptions(url, cluster=cluster)
+    return Harness(RedisShardStore(options, SHARDS), RedisShardStore(options, SHARDS), clients)
 
 
 KEYS = Keys(SHARDS)
