@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from afflux import rows
 from afflux.columns import I64
 from afflux.features import FEATURES
-from afflux.features.channels import CHANNELS
+from afflux.features.channels import COUNTED
 from afflux.features.contract import FieldList, Fields
-from afflux.outcomes import SLOTS, ModelSpec
+from afflux.outcomes import SLOTS, ModelSpec, Rules
 from afflux.scoring import FACTORS
 
 _LARGEST = 60_000.0
@@ -26,7 +26,7 @@ class Catalog:
     """Composed of the features and the models, in their order.
 
     Attributes:
-        models: the models, in the order of their columns.
+        models: the models, in the order of their columns; `rules` has their outcomes as arrays.
         features: names of the columns of `matrix`; `phrases` says them to marketers.
         fragment: dtype of what a dataset knows of an identity, a pure function of the log.
         served: dtype of what was served of it, which depends on the snapshots of the day.
@@ -40,13 +40,15 @@ class Catalog:
         if len({m.name for m in models}) < len(models):
             raise ValueError("two models have the same name")
         for model in models:
-            if model.eligible.channel not in CHANNELS:
-                raise ValueError(f"{model.name}: there is no channel {model.eligible.channel!r}")
+            if model.eligible.channel not in COUNTED:
+                raise ValueError(f"{model.name}: no channel counts {model.eligible.channel!r}")
         self.models = tuple(models)
+        self.rules = Rules.of(self.models)
         self.features = tuple(name for f in FEATURES for name in f.names)
         self.phrases = tuple(phrase for f in FEATURES for phrase in f.phrases)
         m, d = len(self.models), len(self.features)
-        self.fragment = _dtype(rows.HEADER, *(f.fields for f in FEATURES), rows.RECENT_IDS, _slots(m))
+        fields = [f.fields for f in FEATURES]
+        self.fragment = _dtype(rows.HEADER, *fields, rows.RECENT_IDS, _slots(m))
         self.served = _dtype(_served(m, d))
         self.closed = _dtype(_closed(d))
         self.layout = self._layout()
@@ -80,9 +82,7 @@ class Catalog:
         """Writable fragments; new ones where the store had None. Raises RowError."""
         return rows.from_bytes(values, self.new_fragments(1))
 
-    def decode_served(
-        self, values: Sequence[bytes | None]
-    ) -> tuple[NDArray[np.void], list[bytes]]:
+    def decode_served(self, values: Sequence[bytes | None]) -> tuple[NDArray[np.void], list[bytes]]:
         """Writable served rows and their tails (the as-of event ids in UTF-8). Raises RowError."""
         size = self.served.itemsize
         heads = [None if v is None else v[:size] for v in values]
@@ -94,7 +94,8 @@ class Catalog:
         if not len(at):
             return np.empty((0, self.dimension), np.float16)
         values = np.concatenate([f.values(table, at) for f in FEATURES], axis=1)
-        return np.clip(values, -_LARGEST, _LARGEST).astype(np.float16)
+        vectors: NDArray[np.float16] = np.clip(values, -_LARGEST, _LARGEST).astype(np.float16)
+        return vectors
 
     def _layout(self) -> int:
         what = repr(

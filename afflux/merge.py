@@ -20,7 +20,7 @@ from afflux.features import FEATURES
 def merge(
     catalog: Catalog, fragments: NDArray[np.void], owner: I32 | I64, n: int
 ) -> NDArray[np.void]:
-    """n profile rows (dtype `catalog.fragment`); row i merges the fragments with owner i.
+    """Profile rows (n, dtype `catalog.fragment`); row i merges the fragments with owner i.
 
     Only features and their times are merged; ids, links and openings stay those of a new row.
     """

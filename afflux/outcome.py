@@ -29,7 +29,7 @@ class Control:
     identity: Identity | None
     """Whose fragment it changes; None for a tick."""
     identity_hash: int
-    """murmur2 of `identity`; of a tick the number of its partition, in whose first shard it counts."""
+    """murmur2 of `identity`. Of a tick the number of its partition: it counts in that shard."""
     other: Identity | None = None
     """The other end of an edge or unlink."""
     event_id: str = ""

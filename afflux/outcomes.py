@@ -6,10 +6,14 @@ fragment; each model's example closes at its own deadline, open_ts + window + la
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from afflux.columns import Kind
+import numpy as np
+from numpy.typing import NDArray
+
+from afflux.columns import I64, Bool, Kind
 from afflux.limits import DAY_MS, HOUR_MS
 from afflux.names import ModelName
 from afflux.scoring import Link
@@ -74,3 +78,42 @@ class ModelSpec:
     def link(self) -> Link:
         """How a linear score becomes a value."""
         return "amount" if self.outcome.form == "amount" else "probability"
+
+
+Masks = NDArray[np.uint32]
+"""One bit a model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The models' outcomes as arrays."""
+
+    bit: Masks
+    window: I64
+    deadline: I64
+    """From opening to closing, ms."""
+    counts: Bool
+    """(models, 256) which kinds of events an outcome is about."""
+    any_counts: Bool
+    """(256,) kinds that some outcome is about."""
+    amount: Bool
+    """Models whose label is an amount."""
+    negated: Bool
+    """Models whose label is 1 when nothing happened."""
+
+    @staticmethod
+    def of(models: Sequence[ModelSpec]) -> Rules:
+        """Of models in the catalog's order."""
+        outcomes = [m.outcome for m in models]
+        counts = np.zeros((len(outcomes), 256), np.bool_)
+        for i, o in enumerate(outcomes):
+            counts[i, list(o.kinds)] = True
+        return Rules(
+            bit=np.uint32(1) << np.arange(len(outcomes), dtype=np.uint32),
+            window=np.array([o.window_ms for o in outcomes]),
+            deadline=np.array([o.deadline_ms for o in outcomes]),
+            counts=counts,
+            any_counts=np.array([bool(kind.any()) for kind in counts.T]),
+            amount=np.array([o.form == "amount" for o in outcomes]),
+            negated=np.array([o.form == "will_not" for o in outcomes]),
+        )

@@ -70,9 +70,7 @@ class Position:
     def encode(self) -> bytes:
         """The stored form; the first `FENCE` bytes are version and nonce."""
         parts = [
-            _HEAD.pack(
-                self.version, self.nonce, self.layout, len(self.topics), len(self.origins)
-            ),
+            _HEAD.pack(self.version, self.nonce, self.layout, len(self.topics), len(self.origins)),
             _COUNTERS.pack(*self.counters),
         ]
         parts += [

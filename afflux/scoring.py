@@ -88,11 +88,11 @@ def untrained(model: ModelName, link: Link, features: int) -> LinearSnapshot:
 
 
 class LinearScorer:
-    """All linear models share one matrix product."""
+    """Scores of linear models. A row's scores do not depend on the rows beside it."""
 
     def __init__(self, snapshots: Sequence[LinearSnapshot]) -> None:
         self.snapshots = tuple(snapshots)
-        self._coefficients = np.stack([s.weights / s.scale for s in snapshots], 1)  # (d, m)
+        self._coefficients = np.stack([s.weights / s.scale for s in snapshots])  # (m, d)
         self._means = np.stack([s.mean for s in snapshots])
         self._intercepts = np.array([s.intercept for s in snapshots])
         self._calibration = np.array([s.calibration for s in snapshots])
@@ -112,4 +112,70 @@ class LinearScorer:
 
     def score(self, matrix: NDArray[np.float16]) -> Scores:
         """Scores of the (n, features) matrix."""
-        raise NotImplementedError
+        parts = (matrix.astype(np.float64)[:, None, :] - self._means) * self._coefficients
+        value = self._values(parts.sum(axis=2) + self._intercepts)
+        factor, contribution = strongest(parts)
+        return Scores(value.astype(np.float32), self._percentiles(value), factor, contribution)
+
+    def _values(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
+        slope, shift = self._calibration.T
+        odds = np.clip(slope * z + shift, -_STEEPEST, _STEEPEST)
+        probability = 1.0 / (1.0 + np.exp(-odds))
+        return np.where(self._amount, np.expm1(np.clip(z, 0.0, _STEEPEST)), probability)
+
+    def _percentiles(self, value: NDArray[np.float64]) -> NDArray[np.uint8]:
+        percentile = np.zeros(value.shape, np.uint8)
+        for m, snapshot in enumerate(self.snapshots):
+            if len(snapshot.cuts):
+                percentile[:, m] = 1 + np.searchsorted(snapshot.cuts, value[:, m])
+        return percentile
+
+
+_STEEPEST = 40.0
+"""Log-odds and log-amounts are clipped here: sigmoid is 1 in float64, amounts fit float32."""
+
+_LARGEST = 60_000.0
+
+
+def strongest(parts: NDArray[np.float64]) -> tuple[NDArray[np.uint8], NDArray[np.float16]]:
+    """The FACTORS largest by size of the (n, m, features) parts, the strongest first."""
+    size = np.abs(parts).reshape(-1, parts.shape[2])
+    flat = parts.reshape(size.shape)
+    rows = np.arange(len(size))
+    factor = np.zeros((len(size), FACTORS), np.uint8)
+    contribution = np.zeros((len(size), FACTORS), np.float16)
+    for k in range(min(FACTORS, parts.shape[2])):
+        best = size.argmax(axis=1)
+        factor[:, k] = best
+        contribution[:, k] = np.clip(flat[rows, best], -_LARGEST, _LARGEST)
+        size[rows, best] = -1.0
+    shape = (*parts.shape[:2], FACTORS)
+    return factor.reshape(shape), contribution.reshape(shape)
+
+
+BUCKETS = ("low", "medium", "high")
+
+
+def buckets(
+    value: F32, percentile: NDArray[np.uint8], amount: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    """Index into BUCKETS of (n, m) scores; `amount` (m,) tells the models of amounts.
+
+    By percentile (below 34, below 67); while there are no cut points by thirds of the
+    probability, and an amount above 0 is medium.
+
+    >>> p = np.array([[0, 50], [90, 0]], np.uint8)
+    >>> buckets(np.array([[0.9, 3], [0.9, 3]], np.float32), p, np.array([False, True])).tolist()
+    [[2, 1], [2, 1]]
+    """
+    by_percentile = (percentile >= 34).astype(np.uint8) + (percentile >= 67)
+    by_value = np.where(amount, value > 0, (value >= 1 / 3).astype(np.uint8) + (value >= 2 / 3))
+    return np.where(percentile > 0, by_percentile, by_value).astype(np.uint8)
+
+
+def points(
+    value: F32, percentile: NDArray[np.uint8], amount: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    """Scores from 0 to 100: probabilities in percent, amounts by percentile."""
+    percent = np.rint(100.0 * np.clip(np.nan_to_num(value), 0.0, 1.0))
+    return np.where(amount, percentile, percent).astype(np.uint8)

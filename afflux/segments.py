@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -73,5 +71,3 @@ def running_sum(x: I64, start: Bool) -> I64:
         return x
     first = np.maximum.accumulate(np.where(start, np.arange(len(x)), 0))
     return total - (total - x)[first]
-
-

@@ -21,7 +21,7 @@ LEAST = 2.0**-40
 
 _EVENTS, _PURCHASES, _REVENUE, _ITEMS, _VIEWS, _ADDS, _EXPOSURES, _REDEMPTIONS = range(8)
 
-_OF_KIND = np.full(len(Kind), -1, np.int64)
+_OF_KIND = np.full(256, -1)
 _OF_KIND[[Kind.PAGE_VIEW, Kind.PRODUCT_VIEW]] = _VIEWS
 _OF_KIND[[Kind.ADD_TO_CART, Kind.CHECKOUT]] = _ADDS
 _OF_KIND[Kind.PURCHASE] = _PURCHASES
@@ -29,9 +29,18 @@ _OF_KIND[Kind.EXPOSURE] = _EXPOSURES
 _OF_KIND[Kind.REDEMPTION] = _REDEMPTIONS
 
 
+COUNTED = tuple(c for c in CHANNELS if c not in ("revenue", "items"))
+"""Channels that count events: their sums are whole numbers."""
+
+
+def channel_of_kind(kind: U8) -> I64:
+    """The channel that counts a kind beside `events`, -1 none."""
+    return _OF_KIND[kind]
+
+
 def addends(row: I64, ts: I64, kind: U8, amount: F64, quantity: F64) -> Addends:
     """What the events add: 1 to `events` and to the channel of their kind; money and items."""
-    channel = _OF_KIND[kind]
+    channel = channel_of_kind(kind)
     counted = np.flatnonzero(channel >= 0)
     bought = kind == Kind.PURCHASE
     paid = np.flatnonzero(bought & (np.abs(amount) >= LEAST))

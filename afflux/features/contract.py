@@ -42,13 +42,11 @@ class Addends:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Accepted events that fold together, in offset order; `row` indexes the rows."""
+    """Accepted events that fold together, by row in offset order; `row` indexes the rows."""
 
     row: I64
-    offset: I64
     ts: I64
     kind: U8
-    amount: F64
     addends: Addends
 
 

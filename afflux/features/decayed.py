@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from afflux.columns import F64, I64
 from afflux.features.channels import CHANNELS, PHRASES
@@ -21,6 +22,8 @@ from afflux.limits import DAY_MS
 
 HALF_LIVES_DAYS = (7, 60)
 HALF_LIVES: I64 = np.array([d * DAY_MS for d in HALF_LIVES_DAYS])
+
+I16 = NDArray[np.int16]
 
 _N = len(CHANNELS)
 _SUMS = len(HALF_LIVES_DAYS) * _N
@@ -75,7 +78,7 @@ class DecayedSums:
 
     def values(self, rows: Fields, at: I64) -> F64:
         """ln(1 + decayed sum) at `at`."""
-        return np.log1p(decayed(rows, at)).reshape(len(at), _SUMS)
+        return np.log1p(decayed(rows, at).reshape(len(at), _SUMS))
 
 
 def decayed(rows: Fields, at: I64) -> F64:
@@ -83,10 +86,11 @@ def decayed(rows: Fields, at: I64) -> F64:
     exponent = at[:, None] * _STEPS // HALF_LIVES
     base = rows["decay_base"].astype(np.int32) << _BLOCK_BITS
     down = base - (exponent >> _FRAC_BITS)[:, :, None].astype(np.int32)
-    return np.ldexp(rows["decay"] / POWERS[exponent & (_STEPS - 1)][:, :, None], down)
+    sums: F64 = np.ldexp(rows["decay"] / POWERS[exponent & (_STEPS - 1)][:, :, None], down)
+    return sums
 
 
-def _shift(sums: F64, moved: I64, old: F64, base: F64) -> None:
+def _shift(sums: F64, moved: I64, old: I16, base: I16) -> None:
     """Bring each moved sum, once, from its old base to the new one."""
     cells, first = np.unique(moved, return_index=True)
     down = (old[first].astype(np.int32) - base[cells]) << _BLOCK_BITS

@@ -48,7 +48,8 @@ class PurchaseGaps:
         """Gaps of all fragments count alike."""
         np.add.at(merged["gap_n"], owner, rows["gap_n"])
         np.add.at(merged["gap_sum"], owner, rows["gap_sum"])
-        merged["gap_sq"][:] = ordered_sum(rows["gap_sq"][:, None], owner, len(merged["gap_n"]))[:, 0]
+        squares = rows["gap_sq"][:, None]
+        merged["gap_sq"][:] = ordered_sum(squares, owner, len(merged["gap_n"]))[:, 0]
 
     def values(self, rows: Fields, at: I64) -> F64:
         """ln(1 + x) of mean and spread in days and of the ratio; a flag where there is no gap."""

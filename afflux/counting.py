@@ -1,0 +1,72 @@
+"""Exact counters and the positions that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from afflux.codes import COUNTERS
+from afflux.columns import I32, I64, U64
+from afflux.controls import Selected
+from afflux.outcome import Batch
+from afflux.position import Position, TopicPosition, Watermark
+
+
+class Counters:
+    """What a step adds to the counters of each advancing shard."""
+
+    def __init__(self, shards: Sequence[int]) -> None:
+        self._shards = np.array(sorted(shards), np.int64)
+        self._added = np.zeros((len(shards), COUNTERS), np.int64)
+
+    def add(self, shard: I32 | I64, code: I64) -> None:
+        """One for each pair; the shards must be advancing."""
+        if len(shard):
+            at = np.searchsorted(self._shards, shard) * COUNTERS + code
+            self._added += np.bincount(at, minlength=self._added.size).reshape(-1, COUNTERS)
+
+    def add_pairs(self, pairs: Sequence[tuple[int, int]]) -> None:
+        """One for each (shard, code)."""
+        if pairs:
+            table = np.array(pairs, np.int64)
+            self.add(table[:, 0], table[:, 1])
+
+    def by_shard(self) -> dict[int, U64]:
+        """Shard -> what to add, all advancing shards."""
+        added = self._added.astype(np.uint64)
+        return dict(zip(self._shards.tolist(), added, strict=True))
+
+
+def rejected(batch: Batch, positions: Mapping[int, Position]) -> list[tuple[int, int]]:
+    """(shard, code) of the batch's rejected records that the shards have not counted."""
+    return [
+        (r.shard, int(r.code))
+        for r in batch.rejected
+        if r.shard in positions and r.offset >= positions[r.shard].topics[batch.topic].offset
+    ]
+
+
+def moved(
+    batch: Batch,
+    end: Watermark,
+    positions: Mapping[int, Position],
+    added: Mapping[int, U64],
+    controls: Selected,
+) -> dict[int, Position]:
+    """The positions after the step."""
+    result = {}
+    for shard, position in positions.items():
+        topics = list(position.topics)
+        at = topics[batch.topic]
+        if batch.end >= at.offset:
+            topics[batch.topic] = TopicPosition(at.topic_id, batch.end, end)
+        counters = [a + b for a, b in zip(position.counters, added[shard].tolist(), strict=True)]
+        result[shard] = replace(
+            position,
+            topics=tuple(topics),
+            counters=tuple(counters),
+            origins=controls.origins.get(shard, position.origins),
+        )
+    return result

@@ -1,0 +1,184 @@
+"""Openings and closings of examples: which events open one, what counts, when it is labelled.
+
+An event opens a slot when it is not late within its fragment, comes a week or more after the last
+opening, some model is eligible and its deadline lies ahead of W, and a slot is free. What is due
+at W(o) is closed before the record at o folds; so a record counts for a model only as long as
+its deadline is not before W(o).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from afflux.columns import I64, Bool
+from afflux.examples import LABEL_UNCERTAIN
+from afflux.features.channels import CHANNELS, channel_of_kind
+from afflux.features.contract import Fields
+from afflux.outcomes import OPENING_GAP_MS, Masks, Rules
+from afflux.segments import largest_before, running_sum
+from afflux.workspace import Rows, Stretch, Workspace
+
+NEVER = np.iinfo(np.int64).max
+
+
+def candidates(work: Workspace, s: Stretch) -> Masks:
+    """Per event the models for which it opens a slot if nothing of its row opens before it."""
+    rules = work.catalog.rules
+    mask = np.zeros(len(s), np.uint32)
+    rows = work.rows
+    opened = rows["last_open"][s.row]
+    spaced = (opened == 0) | (s.ts >= opened + OPENING_GAP_MS)
+    if not spaced.any():
+        return mask
+    spaced &= s.ts >= largest_before(s.ts, rows["last_ts"][s.row], s.start)
+    at = np.flatnonzero(spaced)
+    for bit, model, deadline in zip(rules.bit, work.catalog.models, rules.deadline, strict=True):
+        channel = CHANNELS.index(model.eligible.channel)
+        adds = channel_of_kind(s.kind) == channel if channel else np.ones(len(s), np.bool_)
+        so_far = rows["life"][s.row[at], channel] + running_sum(adds.astype(np.int64), s.start)[at]
+        fit = (so_far >= model.eligible.at_least) & (s.ts[at] + deadline > s.behind[at])
+        mask[at[fit]] |= bit
+    at = at[mask[at] != 0]
+    mask[at[~_slot_free(rows, rules, s.row[at], s.before[at])]] = 0
+    return mask
+
+
+def _slot_free(rows: Rows, rules: Rules, row: I64, w: I64) -> Bool:
+    due = deadlines(rows, rules, row) < w[:, None, None]
+    still = rows["slot_open"][row] & ~_bits(due, rules)
+    free: Bool = (still == 0).any(axis=1)
+    return free
+
+
+def deadlines(rows: Fields, rules: Rules, row: I64) -> I64:
+    """(rows, slots, models) closing deadlines, NEVER where nothing is open."""
+    is_open = (rows["slot_open"][row][:, :, None] & rules.bit) != 0
+    return np.where(is_open, rows["slot_ts"][row][:, :, None] + rules.deadline, NEVER)
+
+
+def earliest(rows: Fields, rules: Rules) -> I64:
+    """(rows,) earliest open deadline, 0 where none."""
+    deadline = np.zeros(len(rows["slot_open"]), np.int64)
+    some = np.flatnonzero(rows["slot_open"].any(axis=1))
+    deadline[some] = deadlines(rows, rules, some).min(axis=(1, 2), initial=NEVER)
+    return deadline
+
+
+def count(work: Workspace, s: Stretch) -> None:
+    """Count events for the outcomes that are open; must come before their fold opens a slot."""
+    rows, rules = work.rows, work.catalog.rules
+    relevant = rules.any_counts[s.kind] & np.any(rows["slot_open"], axis=1)[s.row]
+    at = np.flatnonzero(relevant)
+    if not len(at):
+        return
+    row, ts = s.row[at], s.ts[at, None, None]
+    opened = rows["slot_ts"][row][:, :, None]
+    counted = (
+        ((rows["slot_open"][row][:, :, None] & rules.bit) != 0)
+        & (opened < ts)
+        & (ts <= opened + rules.window)
+        & (opened + rules.deadline >= s.before[at, None, None])
+        & rules.counts[:, s.kind[at]].T[:, None, :]
+    )
+    k, slot, model = np.nonzero(counted)
+    x = np.where(rules.amount[model], s.amount[at[k]], 1.0)
+    np.add.at(rows["slot_progress"], (row[k], slot, model), x)
+    work.changed[row[k]] = True
+
+
+def open_slots(work: Workspace, s: Stretch, mask: Masks) -> None:
+    """Open a slot for each of these events, one a row, whose rows have folded them."""
+    rows = work.rows
+    close(work, s.row, s.before)
+    slot = (rows["slot_open"][s.row] == 0).argmax(axis=1)
+    rows["slot_open"][s.row, slot] = mask
+    rows["slot_ts"][s.row, slot] = s.ts
+    rows["slot_offset"][s.row, slot] = s.offset
+    rows["slot_progress"][s.row, slot] = 0.0
+    rows["last_open"][s.row] = s.ts
+    vectors = work.matrix(s.row, s.ts)
+    work.opening[s.row, slot] = work.openings + np.arange(len(s))
+    work.openings += len(s)
+    work.vectors.append(vectors)
+    work.served["slot_vector"][s.row, slot] = vectors
+    work.served_changed[s.row] = True
+
+
+def close(work: Workspace, row: I64, w: I64) -> None:
+    """Close, of distinct rows, what is due before `w[i]`: label it and free its slot."""
+    rows, rules = work.rows, work.catalog.rules
+    some = np.flatnonzero(rows["slot_open"][row].any(axis=1))
+    row, w = row[some], w[some]
+    deadline = deadlines(rows, rules, row)
+    due = deadline < w[:, None, None]
+    if not due.any():
+        return
+    k, slot, model = np.nonzero(due)
+    at = row[k]
+    work.closed.append(
+        {
+            "row": at,
+            "model": model,
+            "deadline": deadline[k, slot, model],
+            "open_ts": rows["slot_ts"][at, slot],
+            "open_offset": rows["slot_offset"][at, slot],
+            "vector": work.served["slot_vector"][at, slot],
+            "served": work.served["slot_value"][at, slot, model],
+            "version": work.served["slot_version"][at, slot, model],
+            "opening": work.opening[at, slot],
+            "label": _labels(work, at, slot, model),
+            "flags": _flags(rows, at, deadline[k, slot, model]),
+        }
+    )
+    _free(work, row, rows["slot_open"][row], _bits(due, rules))
+    work.changed[at] = True
+
+
+def _bits(due: Bool, rules: Rules) -> Masks:
+    bits: Masks = np.bitwise_or.reduce(np.where(due, rules.bit, np.uint32(0)), axis=2)
+    return bits
+
+
+def _free(work: Workspace, row: I64, was: Masks, closed: Masks) -> None:
+    rows = work.rows
+    still = was & ~closed
+    rows["slot_open"][row] = still
+    k, slot = np.nonzero((was != 0) & (still == 0))
+    at = row[k]
+    for name in ("slot_ts", "slot_offset", "slot_progress"):
+        rows[name][at, slot] = 0
+    for name in ("slot_vector", "slot_value", "slot_version"):
+        work.served[name][at, slot] = 0
+    work.opening[at, slot] = -1
+    work.served_changed[at] = True
+
+
+def _labels(work: Workspace, row: I64, slot: I64, model: I64) -> NDArray[np.float64]:
+    rules = work.catalog.rules
+    progress = work.rows["slot_progress"][row, slot, model]
+    happened = progress > 0
+    linked = work.fetched.linked
+    if linked is not None and len(linked):
+        happened |= _linked_happened(work, row, work.rows["slot_ts"][row, slot], model)
+    yes = (happened != rules.negated[model]).astype(np.float64)
+    return np.where(rules.amount[model], progress, yes)
+
+
+def _linked_happened(work: Workspace, row: I64, opened: I64, model: I64) -> Bool:
+    """Whether a linked identity's last event of a counted kind lies in the window."""
+    rules, linked = work.catalog.rules, work.fetched.linked
+    assert linked is not None
+    pairs = np.nonzero(row[:, None] == work.fetched.linked_owner)
+    last = linked["kind_last"][pairs[1]]
+    first, m = opened[pairs[0]][:, None], model[pairs[0]]
+    inside = (first < last) & (last <= first + rules.window[m][:, None])
+    hit = (inside & rules.counts[m, : last.shape[1]]).any(axis=1)
+    happened = np.zeros(len(row), np.bool_)
+    happened[pairs[0][hit]] = True
+    return happened
+
+
+def _flags(rows: Rows, row: I64, deadline: I64) -> NDArray[np.uint8]:
+    linked = (rows["links"][row] > 0) & (rows["linked_at"][row] <= deadline)
+    return np.where(linked, LABEL_UNCERTAIN, 0).astype(np.uint8)

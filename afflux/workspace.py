@@ -1,0 +1,163 @@
+"""What a step works on: rows by field, and what has come out so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from afflux.catalog import Catalog
+from afflux.columns import F64, I64, U8, U64, Bool, EventColumns
+from afflux.features import FEATURES
+from afflux.features.channels import addends
+from afflux.features.contract import Cut
+from afflux.identity import Edges
+from afflux.limits import StepSettings
+from afflux.merge import merge
+from afflux.outcome import Control, Fetched
+from afflux.outcomes import SLOTS
+from afflux.watermark import Passage
+
+Rows = dict[str, NDArray[Any]]
+
+FEATURE_FIELDS: tuple[str, ...] = tuple(name for f in FEATURES for name, _, _ in f.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Events to fold, sorted by (row, offset)."""
+
+    index: I64
+    """In the batch."""
+    row: I64
+    offset: I64
+    ts: I64
+    kind: U8
+    amount: F64
+    quantity: F64
+    id_hash: U64
+    before: I64
+    """W(o) before the record."""
+    behind: I64
+    """W after it."""
+    start: Bool
+    """First of its row."""
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def take(self, keep: Bool) -> Stretch:
+        """The events where `keep`."""
+        if keep.all():
+            return self
+        at = np.flatnonzero(keep)
+        row = self.row[at]
+        return Stretch(
+            self.index[at], row, self.offset[at], self.ts[at], self.kind[at], self.amount[at],
+            self.quantity[at], self.id_hash[at], self.before[at], self.behind[at], _starts(row),
+        )  # fmt: skip
+
+
+def stretch(events: EventColumns, passage: Passage, index: I64) -> Stretch:
+    """The events of the batch at `index` (ascending)."""
+    row = events.identity[index].astype(np.int64)
+    order = np.argsort(row, kind="stable")
+    row = row[order]
+    at = index[order]
+    return Stretch(
+        index=at,
+        row=row,
+        offset=events.offset[at],
+        ts=events.timestamp[at],
+        kind=events.kind[at],
+        amount=events.amount[at],
+        quantity=events.quantity[at],
+        id_hash=events.id_hash[at],
+        before=passage.before[at],
+        behind=passage.behind[at],
+        start=_starts(row),
+    )
+
+
+def _starts(row: I64) -> Bool:
+    start = np.empty(len(row), np.bool_)
+    start[:1] = True
+    np.not_equal(row[1:], row[:-1], out=start[1:])
+    return start
+
+
+class Workspace:
+    """Mutable while one step runs; nothing of it is shared with its inputs."""
+
+    def __init__(self, fetched: Fetched, catalog: Catalog, settings: StepSettings) -> None:
+        n = len(fetched.identities)
+        self.fetched = fetched
+        self.catalog = catalog
+        self.settings = settings
+        self.rows: Rows = {
+            name: fetched.fragment[name].copy() for name in fetched.fragment.dtype.names or ()
+        }
+        self.served = fetched.served.copy()
+        self.changed: Bool = np.zeros(n, np.bool_)
+        """Fragments that differ from what was fetched."""
+        self.served_changed: Bool = np.zeros(n, np.bool_)
+        self.last_event: I64 = np.full(n, -1)
+        """Row -> index in the batch of its last accepted event, -1 none."""
+        self.opening: I64 = np.full((n, SLOTS), -1)
+        """(row, slot) -> index of the opening of this step that is in it."""
+        self.vectors: list[NDArray[np.float16]] = []
+        """Of the openings of this step."""
+        self.openings = 0
+        self.closed: list[Rows] = []
+        self.edges: dict[int, Edges] = {}
+        """Only the changed ones."""
+        self.derived: list[Control] = []
+        self.deleted: set[int] = set()
+
+    def edges_of(self, row: int) -> Edges:
+        """Edges of a row as they are now."""
+        found = self.edges.get(row)
+        return self.fetched.edges.get(row, _NO_EDGES) if found is None else found
+
+    def pack(self, row: I64) -> NDArray[np.void]:
+        """Rows as a structured array."""
+        packed = np.empty(len(row), self.catalog.fragment)
+        for name, column in self.rows.items():
+            packed[name] = column[row]
+        return packed
+
+    def packed(self) -> NDArray[np.void]:
+        """All rows as a structured array."""
+        packed = np.empty(len(self.changed), self.catalog.fragment)
+        for name, column in self.rows.items():
+            packed[name] = column
+        return packed
+
+    def matrix(self, row: I64, at: I64) -> NDArray[np.float16]:
+        """Feature vectors of distinct rows at time `at`, each merged with its linked fragments."""
+        matrix = self.catalog.matrix({name: self.rows[name][row] for name in FEATURE_FIELDS}, at)
+        linked = self.fetched.linked
+        if linked is None or not len(linked):
+            return matrix
+        owner = self.fetched.linked_owner
+        mine = np.flatnonzero(np.isin(row, owner))
+        if len(mine):
+            place = np.full(len(self.changed), -1)
+            place[row[mine]] = np.arange(len(mine))
+            of = place[owner]
+            fragments = np.concatenate([self.pack(row[mine]), linked[of >= 0]])
+            owners = np.concatenate([np.arange(len(mine)), of[of >= 0]])
+            merged = merge(self.catalog, fragments, owners, len(mine))
+            matrix[mine] = self.catalog.matrix(merged, at[mine])
+        return matrix
+
+    def fold(self, s: Stretch) -> None:
+        """Fold accepted events into the features."""
+        cut = Cut(s.row, s.ts, s.kind, addends(s.row, s.ts, s.kind, s.amount, s.quantity))
+        for feature in FEATURES:
+            feature.update(self.rows, cut)
+
+
+_NO_EDGES = Edges()

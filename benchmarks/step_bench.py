@@ -1,0 +1,106 @@
+"""CPU time of `afflux.step.step` per event, by batch size, for distinct and Zipf keys.
+
+python benchmarks/step_bench.py
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "support"))
+
+from afflux.columns import EventColumns, Kind
+from afflux.limits import DAY_MS
+from afflux.names import Identity
+from afflux.outcome import Batch, Fetched
+from afflux.position import Position, TopicPosition, Watermark
+from afflux.shards import murmur2, shard_of
+from afflux.step import StepSettings, step
+from core_cases import CATALOG, linear_scorer
+
+SHARDS = 64
+START = 1_483_228_800_000
+PEOPLE = 20_000
+KINDS = np.array(
+    [Kind.PAGE_VIEW, Kind.PRODUCT_VIEW, Kind.ADD_TO_CART, Kind.PURCHASE, Kind.EXPOSURE]
+)
+
+
+def log(keys: str, events: int, seed: int = 1) -> EventColumns:
+    """A log of many people; half of the events are purchases, 5 % come late."""
+    random = np.random.default_rng(seed)
+    who = (
+        np.arange(events) % PEOPLE
+        if keys == "distinct"
+        else np.minimum(random.zipf(1.2, events), PEOPLE) - 1
+    )
+    identities = [Identity(b"crm:%d" % i) for i in range(PEOPLE)]
+    ts = START + (np.arange(events) * (90 * DAY_MS / events)).astype(np.int64)
+    ts -= np.where(random.random(events) < 0.05, random.integers(0, DAY_MS, events), 0)
+    kind = np.where(random.random(events) < 0.5, Kind.PURCHASE, random.choice(KINDS, events))
+    money = np.where(kind == Kind.PURCHASE, random.integers(1, 9000, events) / 100, 0.0)
+    none = np.empty(0, np.int32)
+    return EventColumns(
+        np.arange(events), ts, ts + 1000, who.astype(np.int32), identities, murmur2(identities),
+        random.integers(1, 2**63, events).astype(np.uint64), [f"e{i}" for i in range(events)],
+        kind.astype(np.uint8), money, np.where(money > 0, 2.0, 0.0), none, none, (),
+    )  # fmt: skip
+
+
+def batch_of(events: EventColumns, base: int, end: int) -> tuple[Batch, np.ndarray]:
+    """The batch as a decoder would give it: its own identities only; and their numbers."""
+    part = events.take(np.arange(base, end))
+    people, first, place = np.unique(part.identity, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty(len(order), np.int32)
+    rank[order] = np.arange(len(order))
+    people = people[order]
+    columns = EventColumns(
+        part.offset, part.timestamp, part.append_time, rank[place],
+        [events.identities[p] for p in people.tolist()], events.identity_hash[people],
+        part.id_hash, part.event_ids, part.kind, part.amount, part.quantity,
+        part.link_event, part.link_identity, part.link_names,
+    )  # fmt: skip
+    return Batch(0, base, end, columns), people
+
+
+def run(keys: str, size: int, events: int) -> tuple[float, int, int]:
+    """(us per event, rows touched, examples closed); the first half warms the rows up."""
+    columns, scorer, settings = log(keys, events), linear_scorer(), StepSettings(SHARDS)
+    fragment, served = CATALOG.new_fragments(PEOPLE), CATALOG.new_served(PEOPLE)
+    shard = shard_of(columns.identity_hash, SHARDS)
+    positions = {s: Position(CATALOG.layout, (TopicPosition(b"t" * 16, 0),)) for s in range(SHARDS)}
+    mark, spent, touched, closed, steps = Watermark(), 0, 0, 0, 0
+    first = events // 2
+    for base in range(0, events, size):
+        batch, people = batch_of(columns, base, min(base + size, events))
+        fetched = Fetched(batch.events.identities, shard[people], fragment[people], served[people])
+        moving = {int(s): positions[int(s)] for s in np.unique(shard[people])}
+        began = time.process_time_ns()
+        out = step(batch, mark, fetched, moving, CATALOG, scorer, settings)
+        if base >= first:
+            spent += time.process_time_ns() - began
+            touched += len(people)
+            closed += len(out.closed)
+            steps += 1
+        fragment[people], served[people] = out.fragment, out.served
+        positions |= out.positions
+        mark = out.positions[next(iter(moving))].topics[0].watermark
+    return spent / 1000 / (events - first), touched // max(steps, 1), closed
+
+
+def main() -> None:
+    """Print the table."""
+    print(f"{'keys':10}{'batch':>7}{'us/event':>10}{'rows/batch':>12}{'closed':>9}")
+    for keys in ("distinct", "zipf"):
+        for size, events in ((1, 4_000), (50, 60_000), (500, 200_000), (2000, 400_000)):
+            cost, rows, closed = run(keys, size, events)
+            print(f"{keys:10}{size:7}{cost:10.2f}{rows:12}{closed:9}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
