@@ -111,7 +111,7 @@ def _options(settings: StreamSettings) -> dict[str, Any]:
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "enable.partition.eof": True,
-        "auto.offset.reset": "error",
+        "auto.offset.reset": "earliest",
         "fetch.wait.max.ms": 50,
     }
     return quiet_librdkafka(options)

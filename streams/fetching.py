@@ -121,6 +121,17 @@ class FetchThread(AIOKafkaConsumerThread):
         self.cursors.clear()
         await super().on_partitions_revoked(revoked)
 
+    async def on_thread_stop(self) -> None:
+        """Close aiokafka's consumer, also while the broker is away."""
+        if self._consumer is not None and self._consumer._coordinator.generation == 0:
+            # Some brokers count generations from 0; aiokafka leaves a group only from 1 on.
+            self._consumer._coordinator.generation = 1
+        try:
+            await super().on_thread_stop()
+        except asyncio.CancelledError:
+            # aiokafka's fetcher awaits tasks that it has cancelled, and stops closing there.
+            await self._ensure_consumer()._client.close()
+
     async def _rewind(self, offsets: Mapping[TP, int]) -> set[TP]:
         consumer = self._ensure_consumer()
         mine = {tp for tp in offsets if TopicPartition(*tp) in consumer.assignment()}

@@ -15,6 +15,7 @@ from aiokafka import TopicPartition  # type: ignore[import-untyped]
 from aiokafka.client import AIOKafkaClient  # type: ignore[import-untyped]
 from aiokafka.errors import (  # type: ignore[import-untyped]
     KafkaError,
+    KafkaTimeoutError,
     LeaderNotAvailableError,
     for_code,
 )
@@ -27,6 +28,8 @@ from streams.settings import StreamSettings
 
 _LATEST, _EARLIEST = -1, -2
 _TRIES = 5
+_WAIT_MS = 10
+_BYTES = 1024 * 1024
 
 
 async def log_ends(client: AIOKafkaClient, tps: Iterable[TP]) -> dict[TP, tuple[int, int]]:
@@ -95,14 +98,19 @@ async def _offsets(client: AIOKafkaClient, node: int, tps: list[TP], which: int)
 async def _high_watermarks(
     client: AIOKafkaClient, node: int, latest: Mapping[TP, int]
 ) -> dict[TP, int]:
-    topics = _by_topic({tp: (tp[1], offset, 1) for tp, offset in latest.items()})
-    response = await client.send(node, FetchRequest(0, 0, 1, 0, topics))
-    found = dict(latest)
-    for topic, partitions in response.topics:
-        for partition, code, high_watermark, *_ in partitions:
-            _check(code, topic, partition)
-            found[topic, partition] = max(high_watermark, latest[topic, partition])
-    return found
+    found: dict[TP, int] = {}
+    for _ in range(_TRIES * len(latest)):
+        # A response may leave partitions out, and does if it may not wait or has no bytes left.
+        missing = {tp: (tp[1], at, 1) for tp, at in latest.items() if tp not in found}
+        if not missing:
+            return found
+        request = FetchRequest(_WAIT_MS, 1, _BYTES, 0, _by_topic(missing))
+        response = await client.send(node, request)
+        for topic, partitions in response.topics:
+            for partition, code, high_watermark, *_ in partitions:
+                _check(code, topic, partition)
+                found[topic, partition] = max(high_watermark, latest[topic, partition])
+    raise KafkaTimeoutError(f"no high watermark of {sorted(set(latest) - set(found))}")
 
 
 def _by_topic(entries: Mapping[TP, tuple[int, ...]]) -> list[tuple[str, list[Any]]]:
