@@ -38,7 +38,8 @@ def check(events: Candidates, rules: Rules) -> U8:
     """The first broken rule of each row as a `Code`, 0 where all are kept."""
     code = np.zeros(len(events), np.uint8)
     for why, rows in _broken(events, rules):
-        code[rows & (code == 0)] = why
+        if rows.any():
+            code[rows & (code == 0)] = why
     return code
 
 

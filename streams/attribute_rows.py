@@ -1,0 +1,76 @@
+"""Decoded attribute records, row by row: few fields are known, so there are no columns to gain."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from afflux.attributes import AttributeRecord, Value
+from afflux.candidates import Candidates
+from afflux.codes import Code
+from afflux.columns import I64
+from afflux.findings import escape, explain
+from afflux.names import Identity
+from afflux.validation import Rules, check
+from streams.avro_faults import Fault
+from streams.control_codec import parse_identity
+from streams.event_columns import read_events
+from streams.framing import texts
+
+
+def read_attributes(
+    batch: pa.RecordBatch, offsets: I64, append_time: I64, rules: Rules
+) -> list[tuple[Identity | None, AttributeRecord | Fault]]:
+    """A record or a fault for each row, with the primary identity where one can be read."""
+    events = read_events(batch, append_time)
+    candidates = replace(events.candidates, id_length=np.ones(len(events.candidates), np.int32))
+    rules = replace(rules, horizon_ms=1 << 60)
+    codes = check(candidates, rules)
+    names = texts(events.identities)
+    values = batch.column("attributes").to_pylist()
+    found: list[tuple[Identity | None, AttributeRecord | Fault]] = []
+    for i, pairs in enumerate(values):
+        owner = int(events.primary[i])
+        identity = Identity(names[owner]) if owner >= 0 else None
+        record: AttributeRecord | Fault
+        if codes[i] or identity is None:
+            record = _rejected(candidates, rules, i, int(codes[i]))
+        else:
+            attributes = {p["key"]: p["value"] for p in pairs}
+            timestamp = int(candidates.timestamp[i])
+            record = _record(int(offsets[i]), timestamp, identity, attributes)
+        found.append((identity, record))
+    return found
+
+
+def tombstone(key: bytes | None, offset: int, append_time: int) -> AttributeRecord | Fault:
+    """What a null value says: since `append_time` nothing is known of the key's identity."""
+    identity = parse_identity(key or b"")
+    if identity is None:
+        return Fault(Code.missing_identity, "", "a null value whose key is no namespace:id")
+    return AttributeRecord(offset, append_time, identity, {})
+
+
+def _rejected(candidates: Candidates, rules: Rules, row: int, code: int) -> Fault:
+    bad = explain(candidates, rules, row)
+    if bad is None:
+        return Fault(Code(code), "", Code(code).name)
+    return Fault(bad.code, bad.pointer, bad.message)
+
+
+def _record(
+    offset: int, timestamp: int, identity: Identity, attributes: Mapping[str, Value]
+) -> AttributeRecord | Fault:
+    if timestamp <= 0:
+        return Fault(Code.timestamp_horizon, "/timestamp", "not after 1970-01-01")
+    for name, value in attributes.items():
+        pointer = f"/attributes/{escape(name)}"
+        if not name:
+            return Fault(Code.invalid_attributes, pointer, "an attribute has no name")
+        if isinstance(value, float) and not math.isfinite(value):
+            return Fault(Code.invalid_attributes, pointer, f"{value} is not a finite number")
+    return AttributeRecord(offset, timestamp, identity, attributes)

@@ -1,0 +1,210 @@
+"""Records of an input topic to what the core folds: good ones as columns, bad ones with why.
+
+Any bytes are either an event, a control record, or a `BadRecord`. The only errors are those of
+infrastructure: `RegistryUnavailable`, when a writer schema cannot be asked for now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+import schemas
+from afflux.attributes import AttributeBatch, AttributeRecord
+from afflux.codes import Code
+from afflux.columns import I64, EventColumns
+from afflux.findings import explain
+from afflux.outcome import Batch, Control
+from afflux.shards import murmur2, partition_of
+from afflux.validation import check
+from streams.attribute_rows import read_attributes, tombstone
+from streams.avro_faults import Fault
+from streams.bad_records import BadRecord, Limits, Rejections, mirrored
+from streams.columns_codec import CodecName
+from streams.control_codec import ControlDecoder
+from streams.event_columns import DecodedEvents, EventPart, read_events, select
+from streams.event_parts import assemble, keep
+from streams.framing import SINGLE_OBJECT, writer_of
+from streams.records import RecordBatch
+from streams.registry import Registry
+from streams.writer_schemas import Lookup, WriterSchemas
+
+__all__ = ["BadRecord", "Decoder", "Limits"]
+
+CHUNK_BYTES = 8 << 20
+"""At most so many bytes (and one value more) are decoded in one call."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Records of one batch with the same frame."""
+
+    frame: bytes
+    rows: Sequence[int]
+
+
+class Decoder:
+    """Decodes batches of the input topics.
+
+    secret: key of the signatures of control records; without one none is accepted.
+    codec: "auto", "pyruhvro" or "fastavro". lookup: schemas by fingerprint.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        secret: bytes,
+        registry: Registry | None = None,
+        codec: CodecName = "auto",
+        lookup: Lookup = schemas.by_fingerprint,
+    ) -> None:
+        self._limits = limits
+        self._lookup = lookup
+        self._writers = WriterSchemas(registry, codec, lookup)
+        self._controls = ControlDecoder(secret, limits.partitions, limits.skew_ms)
+
+    def events(self, records: RecordBatch) -> tuple[Batch, list[BadRecord]]:
+        """A batch of `experience-events`; `Batch.rejected` mirrors the bad records."""
+        bad = Rejections(records, self._limits)
+        controls: list[Control] = []
+        parts: list[EventPart] = []
+        for i, value in enumerate(records.values):
+            if value is None:
+                bad.add(i, Fault(Code.no_value, "", "the value is null"))
+        for group in self._groups(records, bad):
+            if self._writers.contract_of(group.frame) == "ControlRecord":
+                controls += self._read_controls(records, group, bad)
+            else:
+                parts += self._read_events(records, group, bad)
+        controls.sort(key=lambda c: c.offset)
+        events = self._owned(assemble(parts, records), records, bad)
+        found = bad.found()
+        return (
+            Batch(0, records.base, records.end, events, controls, mirrored(found)),
+            found,
+        )
+
+    def attributes(self, records: RecordBatch) -> tuple[AttributeBatch, list[BadRecord]]:
+        """A batch of `profile-attributes`. A null value removes the record of its key."""
+        bad = Rejections(records, self._limits)
+        kept: dict[int, AttributeRecord] = {}
+
+        def put(i: int, record: AttributeRecord | Fault, identity: bytes | None) -> None:
+            if isinstance(record, Fault):
+                bad.add(i, record, identity)
+            elif self._is_elsewhere(record.identity, records.partition):
+                bad.add(i, _elsewhere(records.partition))
+            else:
+                kept[i] = record
+
+        for i, value in enumerate(records.values):
+            if value is None:
+                place = int(records.offsets[i]), int(records.timestamps[i])
+                put(i, tombstone(records.keys[i], *place), None)
+        for group in self._groups(records, bad):
+            for rows, batch in self._decode("ProfileAttributes", records, group, bad):
+                offsets, times = records.offsets[rows], records.timestamps[rows]
+                read = read_attributes(batch, offsets, times, self._limits.rules)
+                for i, (identity, record) in zip(rows.tolist(), read, strict=True):
+                    put(i, record, identity)
+        found = bad.found()
+        ordered = [kept[i] for i in sorted(kept)]
+        return AttributeBatch(1, records.base, records.end, ordered, mirrored(found)), found
+
+    def _groups(self, records: RecordBatch, bad: Rejections) -> list[_Group]:
+        """Values that are there by frame; those too large or without a frame are bad."""
+        frames: dict[bytes, list[int]] = {}
+        for i, value in enumerate(records.values):
+            if value is None:
+                continue
+            if len(value) > self._limits.max_bytes:
+                message = f"{len(value)} bytes, at most {self._limits.max_bytes} are allowed"
+                bad.add(i, Fault(Code.too_large, "", message))
+            elif frame := writer_of(value):
+                frames.setdefault(frame, []).append(i)
+            else:
+                message = "neither Avro single-object encoding nor Confluent framing"
+                bad.add(i, Fault(Code.unknown_frame, "", message))
+        return [_Group(frame, rows) for frame, rows in frames.items()]
+
+    def _decode(
+        self, contract: str, records: RecordBatch, group: _Group, bad: Rejections
+    ) -> Iterator[tuple[I64, pa.RecordBatch]]:
+        """Columns of the group with the place of each row in the batch; a few large chunks."""
+        writer = self._writers.find(contract, group.frame)
+        if isinstance(writer, Fault):
+            for i in group.rows:
+                bad.add(i, writer)
+            return
+        head = len(group.frame)
+        for rows in _chunks(records, group.rows):
+            payloads = [v[head:] for i in rows if (v := records.values[i]) is not None]
+            decoded = writer.codec.decode(payloads)
+            for place, fault in decoded.faults.items():
+                bad.add(rows[place], fault)
+            yield np.array(rows, np.int64)[decoded.rows], decoded.batch
+
+    def _read_events(
+        self, records: RecordBatch, group: _Group, bad: Rejections
+    ) -> Iterator[EventPart]:
+        for rows, batch in self._decode("ExperienceEvent", records, group, bad):
+            events = read_events(batch, records.timestamps[rows])
+            codes = check(events.candidates, self._limits.rules)
+            for place in np.flatnonzero(codes).tolist():
+                fault = self._fault(events, place, Code(int(codes[place])))
+                bad.add(int(rows[place]), fault, _primary(events, place))
+            yield select(events, rows, codes == 0)
+
+    def _fault(self, events: DecodedEvents, row: int, code: Code) -> Fault:
+        why = explain(events.candidates, self._limits.rules, row)
+        return Fault(why.code, why.pointer, why.message) if why else Fault(code, "", code.name)
+
+    def _read_controls(
+        self, records: RecordBatch, group: _Group, bad: Rejections
+    ) -> Iterator[Control]:
+        schema = self._lookup(group.frame[len(SINGLE_OBJECT) :])
+        if schema is None:
+            raise AssertionError("a group of control records has a known schema")
+        for i in group.rows:
+            control = self._controls.decode(records, i, schema)
+            if isinstance(control, Fault):
+                bad.add(i, control)
+            else:
+                yield control
+
+    def _owned(self, events: EventColumns, records: RecordBatch, bad: Rejections) -> EventColumns:
+        """Without events whose primary identity lives in another partition."""
+        home = partition_of(events.identity_hash, self._limits.partitions)
+        elsewhere = (home != records.partition)[events.identity]
+        if not elsewhere.any():
+            return events
+        for offset in events.offset[elsewhere].tolist():
+            i = int(np.searchsorted(records.offsets, offset))
+            bad.add(i, _elsewhere(records.partition))
+        return keep(events, ~elsewhere)
+
+    def _is_elsewhere(self, identity: bytes, partition: int) -> bool:
+        return int(partition_of(murmur2([identity]), self._limits.partitions)[0]) != partition
+
+
+def _chunks(records: RecordBatch, rows: Sequence[int]) -> Iterator[Sequence[int]]:
+    sizes = np.cumsum([len(records.values[i] or b"") for i in rows])
+    if sizes[-1] <= CHUNK_BYTES:
+        yield rows
+        return
+    chunk = sizes // CHUNK_BYTES
+    for part in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(chunk)) + 1):
+        yield [rows[i] for i in part.tolist()]
+
+
+def _primary(events: DecodedEvents, row: int) -> bytes | None:
+    element = int(events.primary[row])
+    return events.identities[element].as_py().encode() if element >= 0 else None
+
+
+def _elsewhere(partition: int) -> Fault:
+    message = f"the primary identity does not belong to partition {partition}"
+    return Fault(Code.wrong_partition, "/identityMap", message)
