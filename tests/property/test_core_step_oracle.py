@@ -1,0 +1,72 @@
+"""The step over any batches equals the oracle, which takes one record at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import cycle
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from afflux.identity import Edges
+from afflux.outcome import Control
+from afflux.step import StepSettings
+from core_cases import CATALOG, linear_scorer
+from core_logs import CUTS, LOGS
+from core_replay import Replay
+from oracle import Oracle, Record
+
+SETTINGS = StepSettings(shards=8)
+SCORER = linear_scorer()
+
+
+def replayed(log: Sequence[Record], cuts: Sequence[tuple[int, int]]) -> Replay:
+    """The log folded in batches of so many offsets."""
+    replay, base, end = Replay(CATALOG, SCORER, SETTINGS), 0, log[-1].offset + 1
+    for size, lagging in cycle(cuts):
+        if base >= end:
+            break
+        replay.advance(log, base, min(base + size, end), lagging)
+        base += size
+    replay.finish(end)
+    return replay
+
+
+def told(log: Sequence[Record]) -> Oracle:
+    """The log in the oracle's words."""
+    oracle = Oracle(CATALOG, SETTINGS)
+    for record in log:
+        oracle.feed(record)
+    return oracle
+
+
+def unaddressed(derived: Sequence[Control]) -> list[tuple[object, ...]]:
+    """Derived records by origin, without the hash of their address."""
+    return sorted((c.origin, c.kind, c.timestamp, c.identity, c.other, c.event_id) for c in derived)
+
+
+def assert_same(replay: Replay, oracle: Oracle) -> None:
+    """Everything that is a function of the log."""
+    blank = CATALOG.new_fragments(1).tobytes()
+    for identity, row in oracle.rows.items():
+        assert replay.fragments.get(identity, blank) == row.encode(CATALOG)
+        assert replay.deadlines.get(identity, 0) == oracle.deadline(identity)
+        stored = dict(Edges.decode(replay.edges.get(identity)))
+        assert stored == oracle.edges.get(identity, {})
+    assert set(replay.fragments) <= set(oracle.rows)
+    for shard, position in replay.positions.items():
+        assert list(position.counters) == oracle.counters[shard]
+        assert position.origins == oracle.origins[shard]
+        assert position.topics[0].watermark == oracle.watermark
+        assert replay.closed[shard] == oracle.closed[shard]
+    assert unaddressed(replay.derived) == unaddressed(oracle.derived)
+
+
+@pytest.mark.slow
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(log=LOGS, cuts=CUTS)
+def test_any_batches_equal_the_oracle(
+    log: Sequence[Record], cuts: Sequence[tuple[int, int]]
+) -> None:
+    """Rows, counters, positions, edges, deadlines and examples are those of the oracle."""
+    assert_same(replayed(log, cuts), told(log))

@@ -1,0 +1,99 @@
+"""Hypothesis strategies: logs of a partition with everything that can go wrong in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from afflux.codes import Code
+from afflux.names import Identity
+from afflux.outcome import Control, Rejected
+from afflux.shards import murmur2
+from core_cases import id_hash
+from oracle import Event, Record
+
+START = 1_483_228_800_000
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+
+PEOPLE = [Identity(b"crm:%d" % i) for i in range(6)]
+HASH = dict(zip(PEOPLE, murmur2(PEOPLE).tolist(), strict=True))
+
+WHO = st.sampled_from([PEOPLE[0]] * 5 + PEOPLE)
+"""The first is a hot key."""
+
+STEPS = st.sampled_from(
+    [0, 1, MINUTE, HOUR, 5 * HOUR, 20 * HOUR, 2 * DAY, 8 * DAY, 15 * DAY, 40 * DAY, 1500 * DAY]
+)
+AMOUNTS = st.sampled_from([0.0, 0.0, 2.0**-41, 2.0**-40, 0.01, 9.99, 123.45, 1e9])
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A record before its offset and time are known."""
+
+    kind: str
+    who: Identity
+    other: Identity
+    step: int
+    late: int
+    gap: int
+    event_kind: int
+    amount: float
+    repeat: int
+    lag: int
+
+
+DRAFTS = st.builds(
+    Draft,
+    kind=st.sampled_from(
+        ["event"] * 30 + ["linked", "edge", "derived", "unlink", "delete", "tick", "bad"]
+    ),
+    who=WHO,
+    other=st.sampled_from(PEOPLE),
+    step=STEPS,
+    late=st.sampled_from([0] * 12 + [MINUTE, 3 * DAY, 20 * DAY, 3000 * DAY]),
+    gap=st.sampled_from([0] * 9 + [1, 3]),
+    event_kind=st.sampled_from([0, 1, 2, 3, 4, 5, 5, 5, 5, 6, 7]),
+    amount=AMOUNTS,
+    repeat=st.sampled_from([0] * 10 + [1, 2, 15, 16, 17]),
+    lag=st.sampled_from([0, 0, 0, 1000, -2 * DAY]),
+)
+
+
+def record_log(drafts: Sequence[Draft]) -> list[Record]:
+    """Offsets and times: event time goes on by `step`, late records fall behind it."""
+    now, offset, records = START, 0, []
+    ids: dict[Identity, list[str]] = {}
+    for d in drafts:
+        now += d.step
+        offset += d.gap
+        records.append(_record(d, offset, now, ids))
+        offset += 1
+    return records
+
+
+def _record(d: Draft, offset: int, now: int, ids: dict[Identity, list[str]]) -> Record:
+    ts, append_time = now - d.late, now + d.lag
+    if d.kind == "bad":
+        return Rejected(offset, HASH[d.who] % 8, Code.truncated)
+    if d.kind in ("event", "linked"):
+        known = ids.setdefault(d.who, [])
+        event_id = known[-d.repeat] if 0 < d.repeat <= len(known) else f"e{offset}"
+        known.append(event_id)
+        return Event(
+            offset, ts, append_time, d.who, HASH[d.who], event_id, id_hash(event_id),
+            d.event_kind, d.amount, d.amount / 3, (d.other,) if d.kind == "linked" else (),
+        )  # fmt: skip
+    if d.kind == "tick":
+        return Control("tick", offset, ts, append_time, None, HASH[d.other] % 8)
+    origin = (1, offset // 3, d.repeat) if d.kind == "derived" else None
+    kind = "edge" if d.kind == "derived" else d.kind
+    return Control(kind, offset, ts, append_time, d.who, HASH[d.who], d.other, f"c{offset}", origin)
+
+
+LOGS = st.lists(DRAFTS, min_size=1, max_size=60).map(record_log)
+
+CUTS = st.lists(st.tuples(st.integers(1, 25), st.integers(0, 3)), min_size=1, max_size=20)
+"""(records of a batch, which shards lag); repeated to the end of the log."""

@@ -1,0 +1,159 @@
+"""Replays a log through the step, cut at will, over a store of dicts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from afflux.catalog import Catalog
+from afflux.columns import EventColumns
+from afflux.identity import Edges
+from afflux.names import Identity
+from afflux.outcome import Batch, Control, Fetched, Rejected, StepOutcome
+from afflux.position import Position, TopicPosition, Watermark
+from afflux.scoring import Scorer
+from afflux.shards import murmur2
+from afflux.step import StepSettings, step
+from afflux.watermark import after
+from oracle import Closed, Event, Record
+
+
+class Replay:
+    """What the shell and the store do around the step, without either."""
+
+    def __init__(self, catalog: Catalog, scorer: Scorer, settings: StepSettings) -> None:
+        self.catalog, self.scorer, self.settings = catalog, scorer, settings
+        self.fragments: dict[Identity, bytes] = {}
+        self.served: dict[Identity, bytes] = {}
+        self.edges: dict[Identity, bytes] = {}
+        self.deadlines: dict[Identity, int] = {}
+        self.closed: dict[int, list[Closed]] = defaultdict(list)
+        self.derived: list[Control] = []
+        self.outcomes: list[StepOutcome] = []
+        topic = TopicPosition(b"t" * 16, 0)
+        self.positions = {s: Position(catalog.layout, (topic,)) for s in range(settings.shards)}
+        self.watermark = Watermark()
+
+    def advance(self, records: Sequence[Record], base: int, end: int, lagging: int = 0) -> None:
+        """Fold [base, end). `lagging` > 1: every such shard comes in a second step only."""
+        batch = batch_of([r for r in records if base <= r.offset < end], base, end)
+        touched = set((batch.events.identity_hash % self.settings.shards).tolist())
+        touched.update(c.identity_hash % self.settings.shards for c in batch.controls)
+        touched.update(r.shard for r in batch.rejected)
+        if lagging > 1:
+            first = {s for s in touched if s % lagging}
+            if first:
+                self.step(batch, first)
+        if touched:
+            self.step(batch, touched)
+        self.watermark = self._after(batch)
+
+    def finish(self, end: int) -> None:
+        """Advance all shards to the end of the log."""
+        self.step(batch_of([], end, end), set(range(self.settings.shards)))
+
+    def step(self, batch: Batch, shards: Iterable[int], close_before: int | None = None) -> None:
+        """One step and its commit."""
+        moving = {s: self.positions[s] for s in shards}
+        fetched = self._fetch(batch, moving)
+        out = step(
+            batch, self.watermark, fetched, moving, self.catalog, self.scorer, self.settings,
+            close_before,
+        )  # fmt: skip
+        self._commit(fetched, out)
+
+    def _after(self, batch: Batch) -> Watermark:
+        return after(self.watermark, batch.events, batch.controls, self.settings).end
+
+    def _fetch(self, batch: Batch, moving: dict[int, Position]) -> Fetched:
+        until = self._after(batch).value
+        named = [*batch.events.identities, *(c.identity for c in batch.controls if c.identity)]
+        shard = {i: self._shard(i) for i in [*named, *self.deadlines]}
+        due = [i for i, d in self.deadlines.items() if d < until and shard[i] in moving]
+        identities = list(dict.fromkeys([*named, *due]))
+        stored = [self.fragments.get(i) if shard[i] in moving else None for i in identities]
+        served = [self.served.get(i) if shard[i] in moving else None for i in identities]
+        return Fetched(
+            identities=identities,
+            shard=np.array([shard[i] for i in identities], np.int32),
+            fragment=self.catalog.decode_fragments(stored),
+            served=self.catalog.decode_served(served)[0],
+            edges={
+                r: Edges.decode(self.edges[i]) for r, i in enumerate(identities) if i in self.edges
+            },
+        )
+
+    def _shard(self, identity: Identity) -> int:
+        return int(murmur2([identity])[0]) % self.settings.shards
+
+    def _commit(self, fetched: Fetched, out: StepOutcome) -> None:
+        rows = self.catalog.encode_rows(out.fragment)
+        served = self.catalog.encode_rows(out.served)
+        for r, identity in enumerate(fetched.identities):
+            if out.fragment_changed[r]:
+                self.fragments[identity] = rows[r]
+            else:
+                assert rows[r] == fetched.fragment[r].tobytes()
+            if out.served_changed[r]:
+                self.served[identity] = served[r]
+            if out.deadline_moved[r]:
+                self.deadlines[identity] = int(out.deadline[r])
+                if not out.deadline[r]:
+                    del self.deadlines[identity]
+        for r in out.deleted.tolist():
+            if r not in set(out.scored.tolist()):
+                self.served.pop(fetched.identities[r], None)
+        for r, edges in out.edges.items():
+            self.edges[fetched.identities[r]] = edges.encode()
+        for c in out.closed:
+            self.closed[int(c["shard"])].append(
+                Closed(
+                    int(c["deadline"]), fetched.identities[c["row"]],
+                    self.catalog.models[c["model"]].name, int(c["open_ts"]),
+                    int(c["open_offset"]), c["vector"].tobytes(), float(c["label"]),
+                    int(c["flags"]),
+                )
+            )  # fmt: skip
+        self.derived += out.derived
+        self.positions |= out.positions
+        self.outcomes.append(out)
+
+
+def batch_of(records: Sequence[Record], base: int, end: int) -> Batch:
+    """The batch as a decoder would give it."""
+    events = [r for r in records if isinstance(r, Event)]
+    return Batch(
+        0,
+        base,
+        end,
+        columns_of(events),
+        [r for r in records if isinstance(r, Control)],
+        [r for r in records if isinstance(r, Rejected)],
+    )
+
+
+def columns_of(events: Sequence[Event]) -> EventColumns:
+    """Events as columns."""
+    place: dict[Identity, int] = {}
+    for e in events:
+        place.setdefault(e.identity, len(place))
+    links = [(i, other) for i, e in enumerate(events) for other in e.links]
+    others = {other: k for k, other in enumerate(dict.fromkeys(o for _, o in links))}
+    return EventColumns(
+        offset=np.array([e.offset for e in events], np.int64),
+        timestamp=np.array([e.timestamp for e in events], np.int64),
+        append_time=np.array([e.append_time for e in events], np.int64),
+        identity=np.array([place[e.identity] for e in events], np.int32),
+        identities=list(place),
+        identity_hash=murmur2(list(place)),
+        id_hash=np.array([e.id_hash for e in events], np.uint64),
+        event_ids=[e.event_id for e in events],
+        kind=np.array([e.kind for e in events], np.uint8),
+        amount=np.array([e.amount for e in events], np.float64),
+        quantity=np.array([e.quantity for e in events], np.float64),
+        link_event=np.array([i for i, _ in links], np.int32),
+        link_identity=np.array([others[o] for _, o in links], np.int32),
+        link_names=list(others),
+    )

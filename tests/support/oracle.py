@@ -1,0 +1,270 @@
+"""The oracle: a partition's log, one record at a time, in plain Python.
+
+It says what rows, counters, positions, edges, deadlines and labelled examples must be, whatever
+batches the log is cut into. It shares constants and the table of powers with the core, no code.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from afflux.catalog import Catalog
+from afflux.codes import Code
+from afflux.limits import StepSettings
+from afflux.names import Identity
+from afflux.outcome import Control, Rejected
+from afflux.position import NONE_MS, Watermark
+from oracle_row import DAY, Row, Slot
+
+EdgeState = tuple[int, str, bool]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One valid event of the log."""
+
+    offset: int
+    timestamp: int
+    append_time: int
+    identity: Identity
+    identity_hash: int
+    event_id: str
+    id_hash: int
+    kind: int
+    amount: float
+    quantity: float
+    links: tuple[Identity, ...] = ()
+
+
+Record = Event | Control | Rejected
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A labelled example, without what depends on the scorer."""
+
+    deadline: int
+    identity: Identity
+    model: str
+    open_ts: int
+    open_offset: int
+    vector: bytes
+    label: float
+    flags: int
+
+    @property
+    def key(self) -> tuple[int, Identity, str]:
+        """What orders the examples of a shard."""
+        return self.deadline, self.identity, self.model
+
+
+class Oracle:
+    """All state of one partition."""
+
+    def __init__(self, catalog: Catalog, settings: StepSettings) -> None:
+        self.catalog = catalog
+        self.settings = settings
+        self.rows: dict[Identity, Row] = {}
+        self.edges: dict[Identity, dict[Identity, EdgeState]] = defaultdict(dict)
+        self.counters: dict[int, list[int]] = defaultdict(lambda: [0] * 32)
+        self.origins: dict[int, dict[int, tuple[int, int]]] = defaultdict(dict)
+        self.closed: dict[int, list[Closed]] = defaultdict(list)
+        self.derived: list[Control] = []
+        self.shard: dict[Identity, int] = {}
+        self.w = NONE_MS
+        self.pending = NONE_MS
+        self.witness = 0
+
+    @property
+    def watermark(self) -> Watermark:
+        """W after the last record."""
+        return Watermark(self.w, self.pending, self.witness)
+
+    def feed(self, record: Record) -> None:
+        """Fold one record, then close what it made due, in every shard."""
+        known = {shard: len(closed) for shard, closed in self.closed.items()}
+        if isinstance(record, Event):
+            self._event(record)
+        elif isinstance(record, Control):
+            self._control(record)
+        else:
+            self.counters[record.shard][record.code] += 1
+        for identity in sorted(self.rows):
+            self._close(identity, self.w)
+        for shard, closed in self.closed.items():
+            first = known.get(shard, 0)
+            closed[first:] = sorted(closed[first:], key=lambda c: c.key)
+
+    def deadline(self, identity: Identity) -> int:
+        """The earliest open deadline, 0 none."""
+        row = self.rows[identity]
+        return min((self._due(s, m) for s in row.slots if s for m in s.models), default=0)
+
+    def _row(self, identity: Identity, identity_hash: int) -> Row:
+        self.shard[identity] = identity_hash % self.settings.shards
+        return self.rows.setdefault(identity, Row(len(self.catalog.models)))
+
+    def _event(self, e: Event) -> None:
+        before = self.w
+        self._move(min(e.timestamp, e.append_time + self.settings.skew_ms), e.identity_hash)
+        row = self._row(e.identity, e.identity_hash)
+        count = self.counters[self.shard[e.identity]]
+        if row.deleted_at and e.timestamp <= row.deleted_at:
+            count[Code.deleted_identity] += 1
+            return
+        if row.knows(e.id_hash):
+            count[Code.duplicates] += 1
+            return
+        count[Code.accepted] += 1
+        count[Code.late] += e.timestamp < before
+        self._close(e.identity, before)
+        self._see_links(e, row, before)
+        self._count(row, e)
+        row.fold(e.timestamp, e.kind, e.amount, e.quantity, e.id_hash)
+        row.last_offset = e.offset
+        self._open(row, e)
+
+    def _count(self, row: Row, e: Event) -> None:
+        for slot in row.slots:
+            for m in slot.models if slot else ():
+                outcome = self.catalog.models[m].outcome
+                inside = slot.ts < e.timestamp <= slot.ts + outcome.window_ms
+                if inside and e.kind in outcome.kinds:
+                    slot.progress[m] += e.amount if outcome.form == "amount" else 1.0
+
+    def _open(self, row: Row, e: Event) -> None:
+        late = e.timestamp < row.last_ts
+        early = row.last_open and e.timestamp < row.last_open + 7 * DAY
+        free = [i for i, s in enumerate(row.slots) if s is None]
+        models = {
+            m
+            for m, spec in enumerate(self.catalog.models)
+            if row.life[1] >= spec.eligible.at_least
+            and e.timestamp + spec.outcome.window_ms + spec.outcome.lateness_ms > self.w
+        }
+        if not late and not early and free and models:
+            progress = [0.0] * len(self.catalog.models)
+            vector = row.vector(e.timestamp)
+            row.slots[free[0]] = Slot(e.timestamp, e.offset, models, progress, vector)
+            row.last_open = e.timestamp
+
+    def _due(self, slot: Slot, m: int) -> int:
+        outcome = self.catalog.models[m].outcome
+        return slot.ts + outcome.window_ms + outcome.lateness_ms
+
+    def _close(self, identity: Identity, w: int) -> None:
+        row = self.rows[identity]
+        for i, slot in enumerate(row.slots):
+            for m in sorted(slot.models) if slot else ():
+                if self._due(slot, m) < w:
+                    slot.models.remove(m)
+                    self._emit(identity, row, slot, m)
+            if slot and not slot.models:
+                row.slots[i] = None
+
+    def _emit(self, identity: Identity, row: Row, slot: Slot, m: int) -> None:
+        spec = self.catalog.models[m]
+        happened = slot.progress[m] > 0
+        label = {
+            "will": float(happened),
+            "will_not": float(not happened),
+            "amount": slot.progress[m],
+        }[spec.outcome.form]
+        uncertain = row.links > 0 and row.linked_at <= self._due(slot, m)
+        self.closed[self.shard[identity]].append(
+            Closed(
+                self._due(slot, m), identity, spec.name, slot.ts, slot.offset, slot.vector,
+                label, int(uncertain),
+            )
+        )  # fmt: skip
+
+    def _see_links(self, e: Event, row: Row, before: int) -> None:
+        rank = 0
+        for other in e.links:
+            old = self.edges[e.identity].get(other)
+            fresh = old and old[2] and e.timestamp < old[0] + self.settings.edge_refresh_ms
+            if other == e.identity or fresh:
+                continue
+            if self._put(e.identity, row, other, (e.timestamp, e.event_id, True), before):
+                self._derive("edge", e.identity, other, e, e.event_id, rank)
+                rank += 1
+
+    def _put(
+        self, identity: Identity, row: Row, other: Identity, edge: EdgeState, before: int
+    ) -> bool:
+        edges = self.edges[identity]
+        old = edges.get(other)
+        if old and (edge[0], edge[1], not edge[2]) <= (old[0], old[1], not old[2]):
+            return False
+        edges[other] = edge
+        live = sum(e[2] for e in edges.values())
+        if not live:
+            row.linked_at = 0
+        elif not row.links:
+            row.linked_at = before
+        row.links = live
+        return True
+
+    def _derive(
+        self,
+        kind: str,
+        identity: Identity,
+        other: Identity,
+        source: Event | Control,
+        event_id: str,
+        rank: int,
+    ) -> None:
+        origin = (self.shard[identity], source.offset, rank)
+        self.derived.append(
+            Control(
+                kind, source.offset, source.timestamp, source.append_time, other, 0, identity,
+                event_id, origin,
+            )
+        )  # fmt: skip
+
+    def _control(self, c: Control) -> None:
+        shard = c.identity_hash % self.settings.shards
+        if c.origin is not None:
+            source, *at = c.origin
+            if tuple(at) <= self.origins[shard].get(source, (-1, -1)):
+                self.counters[shard][Code.duplicates] += 1
+                return
+            self.origins[shard][source] = (at[0], at[1])
+        self.counters[shard][Code.control] += 1
+        if c.identity is not None:
+            self._close_and_apply(c, self._row(c.identity, c.identity_hash))
+        elif self.w != NONE_MS:
+            self.w = max(self.w, min(c.timestamp, c.append_time + self.settings.skew_ms))
+            self._forget_pending()
+
+    def _close_and_apply(self, c: Control, row: Row) -> None:
+        assert c.identity is not None
+        self._close(c.identity, self.w)
+        if c.timestamp <= row.deleted_at:
+            return
+        if c.kind == "delete":
+            self.rows[c.identity] = Row(
+                len(self.catalog.models), last_offset=c.offset, deleted_at=c.timestamp
+            )
+            self.edges.pop(c.identity, None)
+        elif c.other is not None:
+            edge = (c.timestamp, c.event_id, c.kind == "edge")
+            if self._put(c.identity, row, c.other, edge, self.w):
+                row.last_offset = c.offset
+                if c.origin is None:
+                    self._derive(c.kind, c.identity, c.other, c, c.event_id, 0)
+
+    def _move(self, time: int, who: int) -> None:
+        if self.w == NONE_MS or self.w < time <= self.w + DAY:
+            self.w = time
+        elif time > self.w:
+            if self.pending != NONE_MS and who != self.witness:
+                self.w = min(self.pending, time)
+            if time > self.pending:
+                self.pending, self.witness = time, who
+        self._forget_pending()
+
+    def _forget_pending(self) -> None:
+        if self.pending != NONE_MS and self.pending <= self.w + DAY:
+            self.pending, self.witness = NONE_MS, 0
