@@ -67,10 +67,15 @@ def _record(
 ) -> AttributeRecord | Fault:
     if timestamp <= 0:
         return Fault(Code.timestamp_horizon, "/timestamp", "not after 1970-01-01")
+    return attribute_fault(attributes) or AttributeRecord(offset, timestamp, identity, attributes)
+
+
+def attribute_fault(attributes: Mapping[str, Value]) -> Fault | None:
+    """The first attribute that cannot be kept; None if all can."""
     for name, value in attributes.items():
         pointer = f"/attributes/{escape(name)}"
         if not name:
             return Fault(Code.invalid_attributes, pointer, "an attribute has no name")
         if isinstance(value, float) and not math.isfinite(value):
             return Fault(Code.invalid_attributes, pointer, f"{value} is not a finite number")
-    return AttributeRecord(offset, timestamp, identity, attributes)
+    return None

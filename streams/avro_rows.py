@@ -69,6 +69,23 @@ def to_arrow(record: Record, rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatc
     return pa.RecordBatch.from_struct_array(array)
 
 
+def arrow_type(node: Node) -> pa.DataType:
+    """The Arrow type of a node, as `to_arrow` makes it."""
+    match node:
+        case Scalar(kind):
+            return _ARROW[kind]
+        case Maybe(inner):
+            return arrow_type(inner)
+        case OneOf(branches):
+            return pa.sparse_union([pa.field(b.kind, _ARROW[b.kind]) for b in branches])
+        case ListOf(items):
+            return pa.list_(arrow_type(items))
+        case MapOf(key_values):
+            return pa.map_(pa.string(), arrow_type(key_values))
+        case Record(_, fields):
+            return pa.struct([pa.field(f.name, arrow_type(f.node)) for f in fields])
+
+
 def _array(node: Node, values: Sequence[Any], nullable: bool) -> pa.Array:
     match node:
         case Scalar(kind):
@@ -127,16 +144,16 @@ def _maps(key_values: Node, values: Sequence[Any], nullable: bool) -> pa.Array:
     given = [v for v in values if v is not None]
     keys = _array(Scalar("string"), list(chain.from_iterable(given)), False)
     flat = _array(key_values, list(chain.from_iterable(v.values() for v in given)), False)
-    entries = pa.StructArray.from_arrays([keys, flat], ["key", "value"])
-    mask = pa.array([v is None for v in values], type=pa.bool_()) if nullable else None
-    return pa.ListArray.from_arrays(_offsets(values), entries, mask=mask)
+    return pa.MapArray.from_arrays(_offsets(values, nullable), keys, flat)
 
 
-def _offsets(values: Sequence[Any]) -> pa.Array:
+def _offsets(values: Sequence[Any], nullable: bool = False) -> pa.Array:
+    """Where each list starts, and the end of the last one; null for a null list if wanted."""
     ends = np.cumsum([0 if v is None else len(v) for v in values], dtype=np.int64)
     if len(ends) and ends[-1] > 0x7FFFFFFF:
         raise Misfit("too many elements for one batch")
-    return pa.array(np.concatenate([[0], ends]).astype(np.int32))
+    null = np.array([nullable and v is None for v in values] + [False], np.bool_)
+    return pa.array(np.concatenate([[0], ends]).astype(np.int32), mask=null)
 
 
 def _union(branches: tuple[Scalar, ...], values: Sequence[Any], nullable: bool) -> pa.Array:

@@ -214,15 +214,23 @@ def _list(array: pa.Array | None, n: int) -> tuple[pa.Array, I32]:
     """Elements of a list column, and the row of each one."""
     if array is None:
         return pa.array([], type=pa.struct([])), np.empty(0, np.int32)
-    ends = np.frombuffer(array.buffers()[1], np.int32, n + 1) if n else np.zeros(1, np.int32)
-    return array.values, np.repeat(np.arange(n, dtype=np.int32), ends[1:] - ends[:-1])
+    ends = _ends(array) if n else np.zeros(1, np.int32)
+    values, used = array.values, int(ends[-1] - ends[0])
+    if used != len(values):  # a slice of a longer column
+        values = values.slice(int(ends[0]), used)
+    return values, np.repeat(np.arange(n, dtype=np.int32), ends[1:] - ends[:-1])
+
+
+def _ends(array: pa.Array) -> I32:
+    """The n + 1 offsets of n texts or lists."""
+    return np.frombuffer(array.buffers()[1], np.int32, len(array) + 1, 4 * array.offset)
 
 
 def _lengths(array: pa.Array | None, n: int) -> I32:
     """Bytes of each text, -1 where null."""
     if array is None or not n:
         return np.full(n, -1, np.int32)
-    ends = np.frombuffer(array.buffers()[1], np.int32, n + 1)
+    ends = _ends(array)
     lengths = ends[1:] - ends[:-1]
     return np.where(_valid(array), lengths, np.int32(-1)) if array.null_count else lengths
 
@@ -236,7 +244,7 @@ def _doubles(array: pa.Array | None, n: int) -> tuple[F64, Bool]:
     """Values, 0 where null, and where they are not null."""
     if array is None or not n:
         return np.zeros(n), np.zeros(n, np.bool_)
-    values = np.frombuffer(array.buffers()[1], np.float64, n)
+    values = np.frombuffer(array.buffers()[1], np.float64, n, 8 * array.offset)
     if not array.null_count:
         return values, np.ones(n, np.bool_)
     valid = _valid(array)
@@ -246,7 +254,7 @@ def _doubles(array: pa.Array | None, n: int) -> tuple[F64, Bool]:
 def _longs(array: pa.Array | None, n: int) -> I64:
     if array is None or not n:
         return np.zeros(n, np.int64)
-    values = np.frombuffer(array.buffers()[1], np.int64, n)
+    values = np.frombuffer(array.buffers()[1], np.int64, n, 8 * array.offset)
     return np.where(_valid(array), values, np.int64(0)) if array.null_count else values
 
 

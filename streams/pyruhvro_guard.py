@@ -100,12 +100,10 @@ class Writer:
     """Encodes Arrow columns to messages of one schema."""
 
     def __init__(self, record: Record) -> None:
-        flat = pairs(record)
-        assert isinstance(flat, Record)
-        self._schema = _admit(flat)
+        self._schema = _admit(record)
 
     def write(self, batch: pa.RecordBatch) -> pa.BinaryArray:
-        """One message a row. Raises Undecodable where the columns do not fit the schema."""
+        """One message a row; maps are Arrow maps. Raises Undecodable where columns do not fit."""
         return _call("serialize_record_batch", batch, self._schema, 1)[0]
 
 

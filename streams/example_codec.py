@@ -1,0 +1,153 @@
+"""Closed examples to and from bytes, by columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from afflux.catalog import Catalog
+from afflux.examples import LABEL_UNCERTAIN, ExampleColumns
+from afflux.names import Identity, ModelName
+from streams.avro_faults import Fault
+from streams.framing import texts, writer_of
+from streams.message_writer import writer
+from streams.score_encoding import hexes
+from streams.writer_schemas import WriterSchemas
+
+_UNCERTAIN = "label_uncertain"
+
+
+def encode_training_examples(
+    catalog: Catalog, closed: NDArray[np.void], identities: Sequence[Identity]
+) -> list[bytes]:
+    """One `TrainingExample` a row of `closed` (dtype `catalog.closed`), in its order.
+
+    `closed["row"]` is the place of each example's person in `identities`.
+    """
+    n = len(closed)
+    if not n:
+        return []
+    names = pa.array([m.name for m in catalog.models], pa.string())
+    uncertain = (closed["flags"] & LABEL_UNCERTAIN) != 0
+    columns = {
+        "shard": pa.array(closed["shard"].astype(np.int64)),
+        "deadline": pa.array(closed["deadline"].astype(np.int64)),
+        "identity": pa.array([identities[r].decode() for r in closed["row"].tolist()], pa.string()),
+        "model": names.take(pa.array(closed["model"].astype(np.int32))),
+        "openTime": pa.array(closed["open_ts"].astype(np.int64)),
+        "openOffset": pa.array(closed["open_offset"].astype(np.int64)),
+        "featureSet": pa.array([f"{catalog.layout:016x}"] * n, pa.string()),
+        "features": pa.ListArray.from_arrays(
+            pa.array(np.arange(n + 1, dtype=np.int32) * catalog.dimension),
+            pa.array(closed["vector"].reshape(-1).astype(np.float32)),
+        ),
+        "servedValue": pa.array(closed["served"].astype(np.float64)),
+        "servedVersion": hexes(closed["version"].astype(np.uint64)),
+        "label": pa.array(closed["label"].astype(np.float64)),
+        "flags": pa.ListArray.from_arrays(
+            pa.array(np.concatenate([[0], np.cumsum(uncertain)]).astype(np.int32)),
+            pa.array([_UNCERTAIN] * int(uncertain.sum()), pa.string()),
+        ),
+    }
+    return writer("TrainingExample").write(pa.RecordBatch.from_pydict(columns))
+
+
+class ExampleDecoder:
+    """Reads `training-examples`: examples of one feature set, others are left out."""
+
+    def __init__(self, dimension: int, layout: int | None = None) -> None:
+        self._dimension = dimension
+        self._layout = None if layout is None else f"{layout:016x}"
+        self._writers = WriterSchemas()
+
+    def decode(self, values: Sequence[bytes | None]) -> ExampleColumns:
+        """Examples that can be read, in their order; len(values) - len(result) were left out.
+
+        Left out are values that are no TrainingExample, those of another number of features,
+        and, where a layout was given, those of another one.
+        """
+        groups: dict[bytes, list[int]] = {}
+        for i, value in enumerate(values):
+            if value is not None:
+                groups.setdefault(writer_of(value), []).append(i)
+        row, parts = [np.empty(0, np.int64)], [_columns(_none(), self._dimension)]
+        for frame, rows in groups.items():
+            part = self._group(values, frame, rows)
+            if part is not None:
+                row.append(part[0])
+                parts.append(_columns(part[1], self._dimension))
+        return _in_order(parts, np.argsort(np.concatenate(row)))
+
+    def _group(
+        self, values: Sequence[bytes | None], frame: bytes, rows: Sequence[int]
+    ) -> tuple[NDArray[np.int64], pa.RecordBatch] | None:
+        found = self._writers.find("TrainingExample", frame) if frame else None
+        if found is None or isinstance(found, Fault):
+            return None
+        payloads = [v[len(frame) :] for i in rows if (v := values[i]) is not None]
+        decoded = found.codec.decode(payloads)
+        batch = decoded.batch
+        fits = batch.column("features").value_lengths().to_numpy() == self._dimension
+        if self._layout is not None:
+            sets = batch.column("featureSet").to_pylist()
+            fits = fits & np.array([s == self._layout for s in sets], np.bool_)
+        keep = np.flatnonzero(fits)
+        return np.array(rows, np.int64)[decoded.rows][keep], batch.take(pa.array(keep))
+
+
+def decode_training_examples(
+    values: Sequence[bytes | None], dimension: int, layout: int | None = None
+) -> ExampleColumns:
+    """Examples with `dimension` features (of `layout`), in their order; others are left out."""
+    return ExampleDecoder(dimension, layout).decode(values)
+
+
+def _in_order(parts: Sequence[ExampleColumns], order: NDArray[np.int64]) -> ExampleColumns:
+    """The examples of all parts, the one at `order[0]` first."""
+    joined: dict[str, Any] = {}
+    for field in fields(ExampleColumns):
+        pieces = [getattr(part, field.name) for part in parts]
+        if isinstance(pieces[0], np.ndarray):
+            joined[field.name] = np.concatenate(pieces)[order]
+        else:
+            flat = [value for piece in pieces for value in piece]
+            joined[field.name] = [flat[i] for i in order.tolist()]
+    return ExampleColumns(**joined)
+
+
+def _none() -> pa.RecordBatch:
+    return writer("TrainingExample").columns([])
+
+
+def _columns(batch: pa.RecordBatch, dimension: int) -> ExampleColumns:
+    def numbers(name: str) -> NDArray[np.int64]:
+        values: NDArray[np.int64] = batch.column(name).to_numpy()
+        return values
+
+    features = batch.column("features").flatten().to_numpy()
+    flags = [LABEL_UNCERTAIN * (_UNCERTAIN in f) for f in batch.column("flags").to_pylist()]
+    return ExampleColumns(
+        shard=numbers("shard").astype(np.int32),
+        deadline=numbers("deadline"),
+        identities=[Identity(t) for t in texts(batch.column("identity"))],
+        models=[ModelName(m) for m in batch.column("model").to_pylist()],
+        open_ts=numbers("openTime"),
+        open_offset=numbers("openOffset"),
+        vector=features.astype(np.float16).reshape(-1, dimension),
+        served=numbers("servedValue").astype(np.float32),
+        version=np.array([_hex(t) for t in texts(batch.column("servedVersion"))], np.uint64),
+        label=numbers("label").astype(np.float64),
+        flags=np.array(flags, np.uint8),
+    )
+
+
+def _hex(text: bytes) -> int:
+    try:
+        return int(text, 16) & 0xFFFFFFFFFFFFFFFF
+    except ValueError:
+        return 0

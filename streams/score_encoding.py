@@ -1,0 +1,108 @@
+"""Served rows to score updates, by columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from afflux.catalog import Catalog
+from afflux.names import Identity
+from streams.message_writer import writer
+
+BUCKETS = ("low", "medium", "high")
+
+
+def encode_score_updates(
+    catalog: Catalog,
+    served: NDArray[np.void],
+    identities: Sequence[Identity],
+    event_ids: Sequence[str],
+    profile_ids: Sequence[str],
+    linked: Sequence[Sequence[Identity]],
+    versions: Sequence[int],
+    offsets: Sequence[int] | None = None,
+) -> list[bytes]:
+    """One `ScoreUpdate` a served row (dtype `catalog.served`), all arguments aligned to it.
+
+    linked: all identities of the profile, the owner included. versions: of the position that
+    the row was committed with; offsets: its offset, by default one past the as-of event's.
+    """
+    if not len(served):
+        return []
+    as_of = served["as_of_offset"]
+    columns = {
+        "profileId": pa.array(profile_ids, pa.string()),
+        "identity": _texts(identities),
+        "identities": _ragged(_texts([i for some in linked for i in some]), map(len, linked)),
+        "positionOffset": pa.array(as_of + 1 if offsets is None else offsets, pa.int64()),
+        "positionVersion": pa.array(versions, pa.int64()),
+        "eventId": pa.array(event_ids, pa.string()),
+        "eventTime": pa.array(served["as_of_ts"], pa.int64()),
+        "eventOffset": pa.array(as_of, pa.int64()),
+        "scores": _scores(catalog, served),
+    }
+    return writer("ScoreUpdate").write(pa.RecordBatch.from_pydict(columns))
+
+
+def _scores(catalog: Catalog, served: NDArray[np.void]) -> pa.Array:
+    """Scores of each row; a model that never scored it is left out."""
+    known = ~np.isnan(served["value"])
+    row, model = np.nonzero(known)
+    flat = {name: served[name][row, model] for name in _PER_MODEL}
+    value = flat["value"].astype(np.float64)
+    amount = np.array([m.link == "amount" for m in catalog.models], np.bool_)[model]
+    percentile = flat["percentile"].astype(np.int64)
+    score = np.where(amount, percentile, np.rint(100 * np.where(amount, 0, value)))
+    previous = flat["previous"].astype(np.float64)
+    names = pa.array([m.name for m in catalog.models], pa.string())
+    fields = {
+        "model": names.take(pa.array(model)),
+        "version": hexes(flat["version"]),
+        "value": pa.array(value),
+        "score": pa.array(score.astype(np.int64)),
+        "percentile": pa.array(percentile),
+        "bucket": pa.array(BUCKETS).take(pa.array(np.minimum(flat["bucket"], 2))),
+        "trusted": pa.array(flat["trusted"] != 0),
+        "factors": _factors(catalog, flat["factor"], flat["contribution"]),
+        "previous": pa.array(previous, mask=np.isnan(previous)),
+    }
+    scores = pa.StructArray.from_arrays(list(fields.values()), list(fields))
+    return _ragged(scores, known.sum(axis=1).tolist())
+
+
+_PER_MODEL = (
+    "value", "previous", "version", "percentile", "bucket", "trusted", "factor", "contribution",
+)  # fmt: skip
+
+
+def _factors(catalog: Catalog, factor: NDArray[Any], contribution: NDArray[Any]) -> pa.Array:
+    """Reasons of each score; a factor without a part in it is left out."""
+    known = (contribution != 0) & (factor < catalog.dimension)
+    names = pa.array(catalog.features, pa.string())
+    entries = pa.StructArray.from_arrays(
+        [
+            names.take(pa.array(factor[known].astype(np.int32))),
+            pa.array(contribution[known].astype(np.float64)),
+        ],
+        ["feature", "contribution"],
+    )
+    return _ragged(entries, known.sum(axis=1).tolist())
+
+
+def hexes(numbers: NDArray[np.uint64]) -> pa.Array:
+    """Each number as 16 hex digits; few of them are different."""
+    unique, place = np.unique(numbers, return_inverse=True)
+    return pa.array([f"{n:016x}" for n in unique.tolist()], pa.string()).take(pa.array(place))
+
+
+def _texts(identities: Sequence[bytes]) -> pa.Array:
+    return pa.array([i.decode() for i in identities], pa.string())
+
+
+def _ragged(values: pa.Array, lengths: Any) -> pa.Array:
+    ends = np.concatenate([[0], np.cumsum(list(lengths))]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(ends), values)
