@@ -1,1 +1,27 @@
-"""Where profiles live between events."""
+"""Where profiles live between events, and how they are read.
+
+`ProfileStore` and `AsyncProfileStore` read profiles; workers write shards through
+`RedisShardStore` (`profile_store.redis_store`).
+"""
+
+from profile_store.errors import StoreError, StoreMisconfigured, StoreUnavailable, UnknownLayout
+from profile_store.options import RedisOptions
+from profile_store.profile import Engagement, Factor, OpenExample, Profile, Score
+from profile_store.reader import AsyncProfileStore, ProfileStore
+from profile_store.stored import MergePolicy
+
+__all__ = [
+    "AsyncProfileStore",
+    "Engagement",
+    "Factor",
+    "MergePolicy",
+    "OpenExample",
+    "Profile",
+    "ProfileStore",
+    "RedisOptions",
+    "Score",
+    "StoreError",
+    "StoreMisconfigured",
+    "StoreUnavailable",
+    "UnknownLayout",
+]

@@ -4,6 +4,7 @@
       StoreError
         StoreUnavailable      the server is away: retry
         StoreMisconfigured    it answers, but must not be used as it is (eviction on, wrong type)
+        UnknownLayout         a row cannot be read by what the store says of its layouts
 """
 
 from __future__ import annotations
@@ -21,3 +22,7 @@ class StoreUnavailable(StoreError):
 
 class StoreMisconfigured(StoreError):
     """The server is reachable but cannot hold profiles safely."""
+
+
+class UnknownLayout(StoreError):
+    """A stored row has a layout that nobody described, or that this version cannot read."""

@@ -23,6 +23,7 @@ from afflux.names import Dataset, Identity
 from profile_store.hash_tags import SLOTS, slot_of, tag_of_slot
 
 INSTALLATION = b"afflux:installation"
+INSTALLATION_SLOT = slot_of(INSTALLATION)
 
 _SAFE = (string.ascii_letters + string.digits + "-._~@+").encode()
 _UNSAFE = re.compile(rb"[^A-Za-z0-9._~@+-]")

@@ -9,7 +9,7 @@ from afflux.names import Identity
 from afflux.position import FENCE
 from profile_store.contract import Commit, CommitResult, RowReply, RowRequest
 from profile_store.errors import StoreMisconfigured, StoreUnavailable
-from profile_store.keys import Keys, current_key, snapshot_key
+from profile_store.keys import INSTALLATION, Keys, current_key, snapshot_key
 
 Value = bytes | dict[Identity, int]
 """What a key holds: a string, or deadlines."""
@@ -90,6 +90,18 @@ class MemoryShardStore:
         """The bytes of a snapshot."""
         await self._reach()
         return self._string(snapshot_key(model, version))
+
+    async def installation(self) -> bytes:
+        """The stored installation record, b"" if there is none."""
+        await self._reach()
+        return self._string(INSTALLATION) or b""
+
+    async def swap_installation(self, found: bytes, wanted: bytes) -> bool:
+        """Replace the record that was `found` (b"" for none); False if it is another by now."""
+        if await self.installation() != found:
+            return False
+        self.data[INSTALLATION] = wanted
+        return True
 
     async def close(self) -> None:
         """Nothing to release."""

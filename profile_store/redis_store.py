@@ -9,11 +9,19 @@ from afflux.names import Identity
 from profile_store.contract import Commit, CommitResult, RowReply, RowRequest
 from profile_store.durability import Barrier
 from profile_store.errors import StoreError
-from profile_store.keys import Keys, current_key, history_key, model_slot, snapshot_key
+from profile_store.keys import (
+    INSTALLATION,
+    INSTALLATION_SLOT,
+    Keys,
+    current_key,
+    history_key,
+    model_slot,
+    snapshot_key,
+)
 from profile_store.link import Command, Link, connect
 from profile_store.options import RedisOptions, as_options
 from profile_store.replies import checked, is_error
-from profile_store.scripts import COMMIT, SNAPSHOT
+from profile_store.scripts import COMMIT, SNAPSHOT, SWAP, Script
 from profile_store.wire import Args
 
 SNAPSHOTS_KEPT = 32
@@ -33,7 +41,7 @@ class RedisShardStore:
         """where: a redis:// or rediss:// URL, or options. Raises ValueError for a bad URL."""
         options = as_options(where)
         self.keys = Keys(shards)
-        greeting = (COMMIT.load(), SNAPSHOT.load())
+        greeting = (COMMIT.load(), SNAPSHOT.load(), SWAP.load())
         self.link: Link = connect(options, greeting, writes=True)
         self._barrier = Barrier(self.link, self.keys, options.durability)
 
@@ -76,12 +84,8 @@ class RedisShardStore:
     async def put_snapshot(self, model: str, version: str, data: bytes) -> None:
         """Store an immutable snapshot and make it the model's current one."""
         keys = [current_key(model), history_key(model), snapshot_key(model, version)]
-        call = SNAPSHOT.call(keys, [version.encode(), data, b"%d" % SNAPSHOTS_KEPT])
-        slot = model_slot(model)
-        (reply,) = await self.link.run([Command(slot, call)])
-        if is_error(reply, "NOSCRIPT"):
-            (reply,) = await self.link.run([Command(slot, SNAPSHOT.with_text(call))])
-        checked([reply], self.link.name)
+        args = [version.encode(), data, b"%d" % SNAPSHOTS_KEPT]
+        await self._call(model_slot(model), SNAPSHOT, keys, args)
 
     async def current_snapshots(self, models: Sequence[str]) -> list[str | None]:
         """Version that is current of each model."""
@@ -94,9 +98,25 @@ class RedisShardStore:
         (data,) = checked(await self.link.run([command]), self.link.name)
         return None if data is None else bytes(data)
 
+    async def installation(self) -> bytes:
+        """The stored installation record, b"" if there is none."""
+        return (await self._strings([(INSTALLATION_SLOT, INSTALLATION)]))[0]
+
+    async def swap_installation(self, found: bytes, wanted: bytes) -> bool:
+        """Replace the record that was `found` (b"" for none); False if it is another by now."""
+        swapped = await self._call(INSTALLATION_SLOT, SWAP, [INSTALLATION], [found, wanted])
+        return bool(swapped)
+
     async def close(self) -> None:
         """Drop the connections."""
         self.link.close()
+
+    async def _call(self, slot: int, script: Script, keys: list[bytes], args: list[bytes]) -> Any:
+        call = script.call(keys, args)
+        (reply,) = await self.link.run([Command(slot, call)])
+        if is_error(reply, "NOSCRIPT"):
+            (reply,) = await self.link.run([Command(slot, script.with_text(call))])
+        return checked([reply], self.link.name)[0]
 
     async def _strings(self, keys: Sequence[tuple[int, bytes]]) -> list[bytes]:
         commands = [Command(slot, ("GET", key)) for slot, key in keys]

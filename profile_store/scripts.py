@@ -37,3 +37,4 @@ def read_script(name: str) -> Script:
 
 COMMIT = read_script("commit")
 SNAPSHOT = read_script("snapshot")
+SWAP = read_script("swap")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -262,6 +263,7 @@ async def test_databases_are_apart(client: redis.Redis, server: RedisProcess) ->
         assert await third.positions([0]) == [position(1)]
 
 
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make certificates")
 async def test_tls(tmp_path: Path) -> None:
     """rediss:// with our own CA works, with client certificates; an unknown CA is refused."""
     certificates(tmp_path)

@@ -56,7 +56,7 @@ class RedisProcess:
         self._process = subprocess.Popen(
             [
                 redis_binary(), "--bind", "127.0.0.1", "--port", str(self.port), "--save", "",
-                "--dir", self._folder.name, *self._args,
+                "--dir", self._folder.name, "--repl-diskless-sync-delay", "0", *self._args,
             ],
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
@@ -123,7 +123,7 @@ def redis_cluster(masters: int = 3) -> Iterator[list[RedisProcess]]:
         clients = [stack.enter_context(redis.Redis(port=node.port)) for node in nodes]
         for i, client in enumerate(clients):
             first, last = i * 16384 // masters, (i + 1) * 16384 // masters - 1
-            client.execute_command("CLUSTER", "ADDSLOTSRANGE", first, last)
+            client.execute_command("CLUSTER", "ADDSLOTS", *range(first, last + 1))
             client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", i + 1)
             client.execute_command("CLUSTER", "MEET", "127.0.0.1", nodes[0].port)
         for _ in range(1000):

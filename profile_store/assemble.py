@@ -1,0 +1,145 @@
+"""From stored rows to profiles."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from afflux.attributes import Value
+from afflux.catalog import Catalog
+from afflux.columns import Kind
+from afflux.features.channels import CHANNELS
+from afflux.identity import profile_id_of
+from afflux.merge import merge
+from afflux.names import EpochMs, Identity, ModelName
+from profile_store.errors import StoreMisconfigured
+from profile_store.installation import Installation
+from profile_store.layouts import layout_id
+from profile_store.profile import Engagement, OpenExample, Profile, Score
+from profile_store.selection import Selection
+from profile_store.served import open_examples, scores
+from profile_store.stored import Stored
+
+
+def assemble(
+    people: Sequence[Sequence[Stored]],
+    installation: Installation,
+    catalog: Catalog,
+    selection: Selection,
+    at: int | None,
+) -> list[Profile | None]:
+    """One profile a person; None where nothing is known. Raises UnknownLayout.
+
+    at: time of the features, ms; None: of each person's last event.
+    """
+    merged = _merged(people, installation, catalog)
+    times = merged["last_ts"] if at is None else np.full(len(people), at, np.int64)
+    matrix = catalog.matrix(merged, times) if selection.wants("features") else None
+    profiles: list[Profile | None] = []
+    for p, stored in enumerate(people):
+        attributes = _attributes(stored)
+        if not merged["last_ts"][p] and not attributes:
+            profiles.append(None)
+            continue
+        profiles.append(
+            Profile(
+                profile_id_of(s.identity for s in stored),
+                tuple(s.identity for s in stored),
+                EpochMs(int(merged["last_ts"][p])),
+                attributes=selection.only("attributes", attributes),
+                engagement=_engagement(merged[p]) if selection.wants("engagement") else None,
+                at=None if matrix is None else EpochMs(int(times[p])),
+                features=_features(catalog, matrix, p, selection),
+                scores=_scores(stored, installation, selection),
+                open_examples=_examples(stored, installation, selection),
+                selection=selection,
+            )
+        )
+    return profiles
+
+
+def _merged(
+    people: Sequence[Sequence[Stored]], installation: Installation, catalog: Catalog
+) -> NDArray[np.void]:
+    """One row a person, of the fragments of all identities."""
+    found = [
+        (owner, stored.fragment)
+        for owner, person in enumerate(people)
+        for stored in person
+        if stored.fragment is not None
+    ]
+    rows = catalog.new_fragments(len(found))
+    layouts = np.array([layout_id(data) for _, data in found], np.uint64)
+    for id in np.unique(layouts).tolist():
+        at = np.flatnonzero(layouts == id)
+        data = [found[i][1] for i in at.tolist()]
+        rows[at] = installation.layout(id).decode_fragments(data, catalog)
+    owners = np.array([owner for owner, _ in found], np.int64)
+    return merge(catalog, rows, owners, len(people))
+
+
+def _attributes(person: Sequence[Stored]) -> dict[str, Value]:
+    return dict(
+        pair
+        for _, _, values in sorted(_records(person), key=lambda record: record[:2])
+        for pair in values.items()
+    )
+
+
+def _records(person: Sequence[Stored]) -> Iterator[tuple[int, Identity, dict[str, Value]]]:
+    for stored in person:
+        if stored.attributes:
+            try:
+                record: Any = json.loads(stored.attributes)
+                yield record["timestamp"], stored.identity, record["attributes"]
+            except (ValueError, KeyError, TypeError) as error:
+                raise StoreMisconfigured(f"stored attributes are damaged: {error!r}") from None
+
+
+def _engagement(row: np.void) -> Engagement:
+    life = dict(zip(CHANNELS, row["life"].tolist(), strict=True))
+    return Engagement(
+        first_seen=_time(row["first_ts"]),
+        last_seen=_time(row["last_ts"]),
+        last_purchase=_time(row["kind_last"][Kind.PURCHASE]),
+        events=int(life["events"]),
+        purchases=int(life["purchases"]),
+        revenue=life["revenue"],
+        items=life["items"],
+        views=int(life["views"]),
+        adds=int(life["adds"]),
+        exposures=int(life["exposures"]),
+        redemptions=int(life["redemptions"]),
+    )
+
+
+def _time(ms: Any) -> EpochMs | None:
+    return EpochMs(int(ms)) if ms else None
+
+
+def _features(
+    catalog: Catalog, matrix: NDArray[np.float16] | None, p: int, selection: Selection
+) -> dict[str, float]:
+    if matrix is None:
+        return {}
+    values = [float(str(value)) for value in matrix[p]]  # the shortest text that float16 has
+    return selection.only("features", dict(zip(catalog.features, values, strict=True)))
+
+
+def _scores(
+    person: Sequence[Stored], installation: Installation, selection: Selection
+) -> dict[ModelName, Score]:
+    if not selection.wants("scores"):
+        return {}
+    latest = {str(name): score for name, score in scores(person, installation).items()}
+    return {score.model: score for score in selection.only("scores", latest).values()}
+
+
+def _examples(
+    person: Sequence[Stored], installation: Installation, selection: Selection
+) -> tuple[OpenExample, ...]:
+    return tuple(open_examples(person, installation)) if selection.wants("open_examples") else ()

@@ -1,0 +1,141 @@
+"""What a reader gets: one person's profile, as plain frozen values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from afflux.attributes import Value
+from afflux.names import EpochMs, EventId, Identity, ModelName, ProfileId
+from profile_store.selection import EVERYTHING, Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """A reason for a score."""
+
+    feature: str
+    phrase: str
+    """The feature in words."""
+    contribution: float
+    """Signed part that the feature has in the linear predictor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What one model said last of a person."""
+
+    model: ModelName
+    predicts: str
+    """The outcome in words, such as "no purchase within 14 days"."""
+    version: str
+    """Snapshot that scored, 16 hex digits; zeros for the untrained model."""
+    value: float
+    """A probability 0 to 1, or an amount in the unit of the events' money."""
+    score: int
+    """0 to 100: the probability in percent, or the percentile of an amount."""
+    percentile: int
+    """1 to 100 among the values served lately; 0 while not known."""
+    bucket: str
+    """low, medium or high."""
+    trusted: bool
+    """Whether the model is past its quality gate."""
+    factors: tuple[Factor, ...]
+    """The strongest first."""
+    previous: float | None
+    """Value before this one."""
+    identity: Identity
+    """Whose event was scored."""
+    event_id: EventId
+    event_time: EpochMs
+    event_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Engagement:
+    """Facts about all events so far. Times are event times in ms, None where nothing happened."""
+
+    first_seen: EpochMs | None
+    last_seen: EpochMs | None
+    last_purchase: EpochMs | None
+    events: int
+    purchases: int
+    revenue: float
+    """Money of all purchases."""
+    items: float
+    """Items of all purchases."""
+    views: int
+    """Of pages and products."""
+    adds: int
+    """To the cart, and checkouts."""
+    exposures: int
+    """To campaigns."""
+    redemptions: int
+    """Of coupons."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenExample:
+    """An outcome that is being waited for."""
+
+    model: ModelName
+    identity: Identity
+    opened_at: EpochMs
+    """Event time from which on events count."""
+    window_ends: EpochMs
+    """Event time up to which they do."""
+    closes_at: EpochMs
+    """Event time after which it is labelled."""
+    served: float | None
+    """Value that the model served then."""
+    version: str
+    """Snapshot that served it, 16 hex digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """All that is known of one person. What was not asked for is empty, `engagement` None.
+
+    Attributes:
+        profile_id: the same from whichever identity it is read.
+        identities: the one that was asked for first, then the linked ones.
+        as_of: event time of the last event, ms; 0 where there are only attributes.
+        attributes: of all identities; of two values of one name the later record's.
+        at: time of `features`, ms; None where they were not asked for.
+        features: as the models see them (most are logarithms), rounded to float16.
+        scores: by model; the latest of all identities.
+        open_examples: by identity and time.
+    """
+
+    profile_id: ProfileId
+    identities: tuple[Identity, ...]
+    as_of: EpochMs
+    attributes: Mapping[str, Value] = field(default_factory=dict)
+    engagement: Engagement | None = None
+    at: EpochMs | None = None
+    features: Mapping[str, float] = field(default_factory=dict)
+    scores: Mapping[ModelName, Score] = field(default_factory=dict)
+    open_examples: tuple[OpenExample, ...] = ()
+    selection: Selection = field(default=EVERYTHING, repr=False, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, identities as text; only the fields that were asked for."""
+        whole = asdict(self)
+        del whole["selection"]
+        return self.selection.pick(_plain(whole))
+
+    def to_json(self, indent: int | None = None) -> str:
+        """The same as JSON."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=indent)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return value

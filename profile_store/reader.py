@@ -1,0 +1,207 @@
+"""Reading profiles: `ProfileStore`, and `AsyncProfileStore` for event loops.
+
+    with ProfileStore("redis://127.0.0.1:6379") as store:
+        profile = store.get("crm", "42")
+        if profile is not None:
+            print(profile.scores["churn"].score, profile.to_json(indent=2))
+
+Readers need nothing but Redis: shards, models and row layouts are described there. They may have
+a user without rights to write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from types import TracebackType
+from typing import Any, TypeVar
+
+from afflux.catalog import Catalog
+from afflux.names import Identity
+from profile_store.assemble import assemble
+from profile_store.errors import StoreMisconfigured, UnknownLayout
+from profile_store.installation import Installation
+from profile_store.keys import INSTALLATION, INSTALLATION_SLOT, Keys
+from profile_store.link import Command, connect
+from profile_store.options import DEFAULT_URL, RedisOptions, as_options
+from profile_store.profile import Profile
+from profile_store.replies import checked
+from profile_store.selection import Selection
+from profile_store.stored import MergePolicy, fetch
+
+T = TypeVar("T")
+
+_NAMESPACE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+
+
+class AsyncProfileStore:
+    """Reads profiles; connects at first use, and again after a lost connection.
+
+    where: a redis:// or rediss:// URL, or options (TLS, users, cluster, time limit). Methods raise
+    StoreUnavailable when Redis is away, StoreMisconfigured when nothing was ever set up there,
+    UnknownLayout for rows that cannot be read.
+    """
+
+    def __init__(self, where: RedisOptions | str = DEFAULT_URL) -> None:
+        self._link = connect(as_options(where))
+        self._known: tuple[Installation, Keys, Catalog] | None = None
+
+    async def get(
+        self,
+        namespace: str,
+        id: str,
+        fields: Iterable[str] | None = None,
+        policy: MergePolicy | None = None,
+        at: int | None = None,
+    ) -> Profile | None:
+        """The profile of a person by any of their identities; None if nothing is known.
+
+        fields: dotted names of what is wanted, such as "scores.churn" or "attributes"; None: all.
+        policy: how linked identities are merged. at: time of the features, ms since the epoch;
+        None: of the last event. Raises ValueError for what cannot be an identity or a field.
+        """
+        return (await self.get_many([(namespace, id)], fields, policy, at))[0]
+
+    async def get_many(
+        self,
+        people: Sequence[tuple[str, str]],
+        fields: Iterable[str] | None = None,
+        policy: MergePolicy | None = None,
+        at: int | None = None,
+    ) -> list[Profile | None]:
+        """Profiles of many (namespace, id), in their order, in as few round trips as one."""
+        selection, policy = Selection.of(fields), policy or MergePolicy()
+        starts = [identity_of(namespace, id) for namespace, id in people]
+        if not starts:
+            return []
+        installation, keys, catalog = self._known or await self._learn()
+        stored = await fetch(self._link, keys, starts, selection, policy)
+        try:
+            return assemble(stored, installation, catalog, selection, at)
+        except UnknownLayout:  # of a worker that is newer than what we know
+            installation, _, catalog = await self._learn()
+            return assemble(stored, installation, catalog, selection, at)
+
+    async def installation(self) -> Installation:
+        """What the store says of itself now: shards, models, layouts."""
+        return (await self._learn())[0]
+
+    async def close(self) -> None:
+        """Drop the connections."""
+        self._link.close()
+
+    async def __aenter__(self) -> AsyncProfileStore:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _learn(self) -> tuple[Installation, Keys, Catalog]:
+        command = Command(INSTALLATION_SLOT, ("GET", INSTALLATION))
+        (data,) = checked(await self._link.run([command]), self._link.name)
+        if not data:
+            raise StoreMisconfigured(
+                f"Redis at {self._link.name} holds no profiles: no worker has run on it yet"
+            )
+        installation = Installation.decode(data)
+        catalog = Catalog(installation.layout(installation.current).models)
+        self._known = installation, Keys(installation.shards), catalog
+        return self._known
+
+
+class ProfileStore:
+    """The same without an event loop of your own; safe to share between threads.
+
+    An event loop in a background thread does the work; make the store after a fork, not before.
+    """
+
+    def __init__(self, where: RedisOptions | str = DEFAULT_URL) -> None:
+        self._where = where
+        self._store = AsyncProfileStore(where)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+
+    def get(
+        self,
+        namespace: str,
+        id: str,
+        fields: Iterable[str] | None = None,
+        policy: MergePolicy | None = None,
+        at: int | None = None,
+    ) -> Profile | None:
+        """As `AsyncProfileStore.get`."""
+        return self._run(lambda store: store.get(namespace, id, fields, policy, at))
+
+    def get_many(
+        self,
+        people: Sequence[tuple[str, str]],
+        fields: Iterable[str] | None = None,
+        policy: MergePolicy | None = None,
+        at: int | None = None,
+    ) -> list[Profile | None]:
+        """As `AsyncProfileStore.get_many`."""
+        return self._run(lambda store: store.get_many(people, fields, policy, at))
+
+    def installation(self) -> Installation:
+        """As `AsyncProfileStore.installation`."""
+        return self._run(lambda store: store.installation())
+
+    def close(self) -> None:
+        """Drop the connections and end the thread; a later call starts again."""
+        with self._starting:
+            loop, thread, store = self._loop, self._thread, self._store
+            self._loop = self._thread = None
+            self._store = AsyncProfileStore(self._where)
+        if loop is None or thread is None:
+            return
+        asyncio.run_coroutine_threadsafe(store.close(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+    def __enter__(self) -> ProfileStore:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _run(self, work: Callable[[AsyncProfileStore], Coroutine[Any, Any, T]]) -> T:
+        with self._starting:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(
+                    target=_serve, args=(self._loop,), name="afflux-profile-store", daemon=True
+                )
+                self._thread.start()
+            done = asyncio.run_coroutine_threadsafe(work(self._store), self._loop)
+        return done.result()
+
+
+def identity_of(namespace: str, id: str) -> Identity:
+    """The identity of a namespace and an id. Raises ValueError for what cannot be one."""
+    if not _NAMESPACE.fullmatch(namespace):
+        raise ValueError(f"{namespace!r} is no namespace: letters, digits and _.- after a letter")
+    name = id.encode()
+    if not 1 <= len(name) <= 512:
+        raise ValueError(f"an id has 1 to 512 bytes, this one {len(name)}")
+    return Identity(namespace.encode() + b":" + name)
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()

@@ -1,0 +1,111 @@
+"""Served rows as scores and open examples, read by the layout that each row names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from afflux.names import EpochMs, EventId, ModelName
+from afflux.outcomes import ModelSpec
+from afflux.scoring import BUCKETS, points
+from profile_store.installation import Installation
+from profile_store.layouts import Layout, decode, layout_id
+from profile_store.profile import Factor, OpenExample, Score
+from profile_store.stored import Stored
+
+
+def scores(person: Sequence[Stored], installation: Installation) -> dict[ModelName, Score]:
+    """The latest score of each model, by (event time, identity)."""
+    latest: dict[ModelName, Score] = {}
+    for stored in person:
+        if stored.served is None:
+            continue
+        for score in _row_scores(stored, installation.layout(layout_id(stored.served))):
+            other = latest.get(score.model)
+            if other is None or _age(score) > _age(other):
+                latest[score.model] = score
+    return latest
+
+
+def _age(score: Score) -> tuple[int, bytes]:
+    return score.event_time, score.identity
+
+
+def _row_scores(stored: Stored, layout: Layout) -> Iterator[Score]:
+    data = stored.served or b""
+    size = layout.served.itemsize
+    (row,) = decode([data[:size]], layout.served)
+    event_id = EventId(data[size:].decode("utf-8", "replace"))
+    amount = np.array([spec.link == "amount" for spec in layout.models], np.bool_)
+    score = points(row["value"], row["percentile"], amount)
+    for m, spec in enumerate(layout.models):
+        value, previous = float(row["value"][m]), float(row["previous"][m])
+        if math.isnan(value):
+            continue
+        yield Score(
+            model=spec.name,
+            predicts=spec.outcome.describe(),
+            version=f"{int(row['version'][m]):016x}",
+            value=value,
+            score=int(score[m]),
+            percentile=int(row["percentile"][m]),
+            bucket=BUCKETS[row["bucket"][m]],
+            trusted=bool(row["trusted"][m]),
+            factors=_factors(layout, row["factor"][m], row["contribution"][m]),
+            previous=None if math.isnan(previous) else previous,
+            identity=stored.identity,
+            event_id=event_id,
+            event_time=EpochMs(int(row["as_of_ts"])),
+            event_offset=int(row["as_of_offset"]),
+        )
+
+
+def _factors(
+    layout: Layout, factor: NDArray[np.uint8], contribution: NDArray[np.float16]
+) -> tuple[Factor, ...]:
+    return tuple(
+        Factor(layout.features[f], layout.phrases[f], float(str(c)))
+        for f, c in zip(factor.tolist(), contribution, strict=True)
+        if c
+    )
+
+
+def open_examples(person: Sequence[Stored], installation: Installation) -> Iterator[OpenExample]:
+    """What is being waited for, by identity, time and model."""
+    for stored in sorted(person, key=lambda one: one.identity):
+        if stored.fragment is not None:
+            layout = installation.layout(layout_id(stored.fragment))
+            (row,) = decode([stored.fragment], layout.fragment)
+            for slot in np.argsort(row["slot_ts"], kind="stable").tolist():
+                for m, spec in enumerate(layout.models):
+                    if int(row["slot_open"][slot]) >> m & 1:
+                        opened = int(row["slot_ts"][slot])
+                        yield _example(stored, spec, opened, _slot(stored, installation, slot, m))
+
+
+def _slot(
+    stored: Stored, installation: Installation, slot: int, model: int
+) -> tuple[float | None, int]:
+    """The value served with an opening and its snapshot."""
+    if stored.served is None:
+        return None, 0
+    layout = installation.layout(layout_id(stored.served))
+    (row,) = decode([stored.served[: layout.served.itemsize]], layout.served)
+    return float(row["slot_value"][slot][model]), int(row["slot_version"][slot][model])
+
+
+def _example(
+    stored: Stored, spec: ModelSpec, opened: int, served: tuple[float | None, int]
+) -> OpenExample:
+    return OpenExample(
+        model=spec.name,
+        identity=stored.identity,
+        opened_at=EpochMs(opened),
+        window_ends=EpochMs(opened + spec.outcome.window_ms),
+        closes_at=EpochMs(opened + spec.outcome.deadline_ms),
+        served=served[0],
+        version=f"{served[1]:016x}",
+    )
