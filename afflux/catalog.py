@@ -105,7 +105,9 @@ class Catalog:
 
 
 def _dtype(*lists: FieldList) -> np.dtype[np.void]:
-    return np.dtype([field for fields in lists for field in fields])
+    """Wide fields first: they are aligned without padding."""
+    fields = [field for fields in lists for field in fields]
+    return np.dtype(sorted(fields, key=lambda f: -np.dtype(f[1]).itemsize))
 
 
 def _slots(models: int) -> FieldList:

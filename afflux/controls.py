@@ -14,6 +14,7 @@ from afflux.identity import Edge, Edges
 from afflux.names import Identity
 from afflux.openings import close
 from afflux.outcome import Control
+from afflux.outcomes import NEVER
 from afflux.position import Position
 from afflux.workspace import Workspace
 
@@ -95,12 +96,13 @@ def _bury(work: Workspace, row: int, control: Control) -> None:
     """A tombstone: nothing of the person is left but the time of the delete."""
     at: I64 = np.array([row])
     blank = work.catalog.new_fragments(1)
-    for name, column in work.rows.items():
-        column[at] = blank[name]
+    for name in blank.dtype.names or ():
+        work.rows[name][at] = blank[name]
     work.rows["deleted_at"][row] = control.timestamp
     work.rows["last_offset"][row] = control.offset
     work.served[at] = work.catalog.new_served(1)
     work.opening[at] = -1
+    work.deadline[row] = NEVER
     work.changed[row] = True
     work.served_changed[row] = False
     work.last_event[row] = -1

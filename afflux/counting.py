@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from operator import add
 
 import numpy as np
 
@@ -57,16 +57,14 @@ def moved(
 ) -> dict[int, Position]:
     """The positions after the step."""
     result = {}
-    for shard, position in positions.items():
-        topics = list(position.topics)
+    for shard, old in positions.items():
+        topics = list(old.topics)
         at = topics[batch.topic]
         if batch.end >= at.offset:
             topics[batch.topic] = TopicPosition(at.topic_id, batch.end, end)
-        counters = [a + b for a, b in zip(position.counters, added[shard].tolist(), strict=True)]
-        result[shard] = replace(
-            position,
-            topics=tuple(topics),
-            counters=tuple(counters),
-            origins=controls.origins.get(shard, position.origins),
+        counters = tuple(map(add, old.counters, added[shard].tolist()))
+        origins = controls.origins.get(shard, old.origins)
+        result[shard] = Position(
+            old.layout, tuple(topics), old.version, old.nonce, counters, origins
         )
     return result

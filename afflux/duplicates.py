@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from afflux.columns import U8, U64, Bool
+from afflux.columns import U32, U64, Bool
 from afflux.rows import RING
 from afflux.segments import Index, ends, rank
 
 
-def accept(ring: U64, ring_at: U8, row: Index, id_hash: U64, start: Bool) -> Bool:
+def accept(ring: U64, ring_at: U32, row: Index, id_hash: U64, start: Bool) -> Bool:
     """Which events are new; their ids enter `ring` (rows, 16) and move `ring_at`, in place.
 
     Events are sorted by (row, offset); `start` marks the first of each row. Rows without any
@@ -31,7 +31,7 @@ def accept(ring: U64, ring_at: U8, row: Index, id_hash: U64, start: Bool) -> Boo
     return new
 
 
-def _push(ring: U64, ring_at: U8, row: Index, id_hash: U64, start: Bool) -> None:
+def _push(ring: U64, ring_at: U32, row: Index, id_hash: U64, start: Bool) -> None:
     if start.all():
         next_at = ring_at[row]
         ring[row, next_at] = id_hash
@@ -56,7 +56,7 @@ def _repeated(id_hash: U64) -> Bool:
     return repeated
 
 
-def _one_by_one(ring: U64, ring_at: U8, row: NDArray[np.int64], id_hash: U64) -> Bool:
+def _one_by_one(ring: U64, ring_at: U32, row: NDArray[np.int64], id_hash: U64) -> Bool:
     new = np.ones(len(row), np.bool_)
     known: dict[int, list[int]] = {r: ring[r].tolist() for r in set(row.tolist())}
     for i, (r, h) in enumerate(zip(row.tolist(), id_hash.tolist(), strict=True)):

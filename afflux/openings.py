@@ -14,12 +14,9 @@ from numpy.typing import NDArray
 from afflux.columns import I64, Bool
 from afflux.examples import LABEL_UNCERTAIN
 from afflux.features.channels import CHANNELS, channel_of_kind
-from afflux.features.contract import Fields
-from afflux.outcomes import OPENING_GAP_MS, Masks, Rules
+from afflux.outcomes import NEVER, OPENING_GAP_MS, Masks, Rules, deadlines
 from afflux.segments import largest_before, running_sum
 from afflux.workspace import Rows, Stretch, Workspace
-
-NEVER = np.iinfo(np.int64).max
 
 
 def candidates(work: Workspace, s: Stretch) -> Masks:
@@ -45,30 +42,17 @@ def candidates(work: Workspace, s: Stretch) -> Masks:
 
 
 def _slot_free(rows: Rows, rules: Rules, row: I64, w: I64) -> Bool:
-    due = deadlines(rows, rules, row) < w[:, None, None]
-    still = rows["slot_open"][row] & ~_bits(due, rules)
+    is_open = rows["slot_open"][row]
+    due = deadlines(is_open, rows["slot_ts"][row], rules) < w[:, None, None]
+    still = is_open & ~_bits(due, rules)
     free: Bool = (still == 0).any(axis=1)
     return free
-
-
-def deadlines(rows: Fields, rules: Rules, row: I64) -> I64:
-    """(rows, slots, models) closing deadlines, NEVER where nothing is open."""
-    is_open = (rows["slot_open"][row][:, :, None] & rules.bit) != 0
-    return np.where(is_open, rows["slot_ts"][row][:, :, None] + rules.deadline, NEVER)
-
-
-def earliest(rows: Fields, rules: Rules) -> I64:
-    """(rows,) earliest open deadline, 0 where none."""
-    deadline = np.zeros(len(rows["slot_open"]), np.int64)
-    some = np.flatnonzero(rows["slot_open"].any(axis=1))
-    deadline[some] = deadlines(rows, rules, some).min(axis=(1, 2), initial=NEVER)
-    return deadline
 
 
 def count(work: Workspace, s: Stretch) -> None:
     """Count events for the outcomes that are open; must come before their fold opens a slot."""
     rows, rules = work.rows, work.catalog.rules
-    relevant = rules.any_counts[s.kind] & np.any(rows["slot_open"], axis=1)[s.row]
+    relevant = rules.any_counts[s.kind] & (work.deadline < NEVER)[s.row]
     at = np.flatnonzero(relevant)
     if not len(at):
         return
@@ -98,7 +82,11 @@ def open_slots(work: Workspace, s: Stretch, mask: Masks) -> None:
     rows["slot_progress"][s.row, slot] = 0.0
     rows["last_open"][s.row] = s.ts
     vectors = work.matrix(s.row, s.ts)
-    work.opening[s.row, slot] = work.openings + np.arange(len(s))
+    number = work.openings + np.arange(len(s))
+    work.opening[s.row, slot] = number
+    work.opened_by[s.row] = np.stack([s.index, number], axis=1)
+    closing = deadlines(mask, s.ts, work.catalog.rules).min(axis=1)
+    work.deadline[s.row] = np.minimum(work.deadline[s.row], closing)
     work.openings += len(s)
     work.vectors.append(vectors)
     work.served["slot_vector"][s.row, slot] = vectors
@@ -108,12 +96,13 @@ def open_slots(work: Workspace, s: Stretch, mask: Masks) -> None:
 def close(work: Workspace, row: I64, w: I64) -> None:
     """Close, of distinct rows, what is due before `w[i]`: label it and free its slot."""
     rows, rules = work.rows, work.catalog.rules
-    some = np.flatnonzero(rows["slot_open"][row].any(axis=1))
-    row, w = row[some], w[some]
-    deadline = deadlines(rows, rules, row)
-    due = deadline < w[:, None, None]
-    if not due.any():
+    some = np.flatnonzero(work.deadline[row] < w)
+    if not len(some):
         return
+    row, w = row[some], w[some]
+    is_open = rows["slot_open"][row]
+    deadline = deadlines(is_open, rows["slot_ts"][row], rules)
+    due = deadline < w[:, None, None]
     k, slot, model = np.nonzero(due)
     at = row[k]
     work.closed.append(
@@ -131,12 +120,16 @@ def close(work: Workspace, row: I64, w: I64) -> None:
             "flags": _flags(rows, at, deadline[k, slot, model]),
         }
     )
-    _free(work, row, rows["slot_open"][row], _bits(due, rules))
-    work.changed[at] = True
+    _free(work, row, is_open, _bits(due, rules))
+    deadline[due] = NEVER
+    work.deadline[row] = deadline.min(axis=(1, 2))
+    work.changed[row] = True
 
 
 def _bits(due: Bool, rules: Rules) -> Masks:
-    bits: Masks = np.bitwise_or.reduce(np.where(due, rules.bit, np.uint32(0)), axis=2)
+    bits = np.zeros(due.shape[:2], np.uint32)
+    for m, bit in enumerate(rules.bit):
+        bits[due[:, :, m]] |= bit
     return bits
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afflux.columns import I64, Bool, Kind
+from afflux.features.contract import Fields
 from afflux.limits import DAY_MS, HOUR_MS
 from afflux.names import ModelName
 from afflux.scoring import Link
@@ -117,3 +118,23 @@ class Rules:
             amount=np.array([o.form == "amount" for o in outcomes]),
             negated=np.array([o.form == "will_not" for o in outcomes]),
         )
+
+
+NEVER = np.iinfo(np.int64).max
+
+
+def deadlines(is_open: Masks, opened: I64, rules: Rules) -> I64:
+    """(..., models) closing deadlines of slots opened at `opened`, NEVER of what is not open."""
+    closing = np.full((*opened.shape, len(rules.bit)), NEVER)
+    for m, (bit, deadline) in enumerate(zip(rules.bit, rules.deadline.tolist(), strict=True)):
+        np.add(opened, deadline, out=closing[..., m], where=(is_open & bit) != 0)
+    return closing
+
+
+def earliest(rows: Fields, rules: Rules) -> I64:
+    """(rows,) earliest open deadline, NEVER where nothing is open."""
+    is_open = rows["slot_open"]
+    first = np.full(len(is_open), NEVER)
+    some = np.flatnonzero(np.any(is_open, axis=1))
+    first[some] = deadlines(is_open[some], rows["slot_ts"][some], rules).min(axis=(1, 2))
+    return first

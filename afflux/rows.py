@@ -24,7 +24,7 @@ HEADER: FieldList = (
 deleted_at: event time of the delete, 0 none. links: live edges. linked_at: W when links last
 went from none to one."""
 
-RECENT_IDS: FieldList = (("ring", "<u8", (RING,)), ("ring_at", "u1", ()))
+RECENT_IDS: FieldList = (("ring", "<u8", (RING,)), ("ring_at", "<u4", ()))
 """Hashes of the last accepted ids in offset order; ring_at is where the next one goes."""
 
 

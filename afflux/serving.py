@@ -13,12 +13,19 @@ from afflux.workspace import Rows, Workspace
 
 
 def score(work: Workspace, scorer: Scorer) -> I32:
-    """One call of the scorer for all openings and all touched owners; returns the owners."""
+    """One call of the scorer for all openings and all touched owners; returns the owners.
+
+    Where the last event of an owner is an opening, its vector is the owner's too.
+    """
     owners = np.flatnonzero(work.last_event >= 0)
-    vectors = [*work.vectors, work.matrix(owners, work.rows["last_ts"][owners])]
+    moved = work.opened_by[owners, 0] != work.last_event[owners]
+    others = owners[moved]
+    vectors = [*work.vectors, work.matrix(others, work.rows["last_ts"][others])]
     scores = scorer.score(np.concatenate(vectors))
+    place = work.opened_by[owners, 1]
+    place[moved] = work.openings + np.arange(len(others))
     _serve_openings(work, scorer, scores)
-    _serve_owners(work, scorer, scores, owners)
+    _serve_owners(work, scorer, scores, owners, place)
     _complete_closed(work, scorer, scores)
     return owners.astype(np.int32)
 
@@ -29,9 +36,9 @@ def _serve_openings(work: Workspace, scorer: Scorer, scores: Scores) -> None:
     work.served["slot_version"][row, slot] = scorer.versions
 
 
-def _serve_owners(work: Workspace, scorer: Scorer, scores: Scores, owners: I64) -> None:
-    served, n = work.served, work.openings
-    value, percentile = scores.value[n:], scores.percentile[n:]
+def _serve_owners(work: Workspace, scorer: Scorer, scores: Scores, owners: I64, place: I64) -> None:
+    served = work.served
+    value, percentile = scores.value[place], scores.percentile[place]
     served["as_of_ts"][owners] = work.rows["last_ts"][owners]
     served["as_of_offset"][owners] = work.rows["last_offset"][owners]
     served["previous"][owners] = served["value"][owners]
@@ -40,8 +47,8 @@ def _serve_owners(work: Workspace, scorer: Scorer, scores: Scores, owners: I64) 
     served["percentile"][owners] = percentile
     served["bucket"][owners] = buckets(value, percentile, work.catalog.rules.amount)
     served["trusted"][owners] = scorer.trusted
-    served["factor"][owners] = scores.factor[n:]
-    served["contribution"][owners] = scores.contribution[n:]
+    served["factor"][owners] = scores.factor[place]
+    served["contribution"][owners] = scores.contribution[place]
     work.served_changed[owners] = True
 
 

@@ -19,6 +19,7 @@ from afflux.counting import Counters
 from afflux.fold import admit, fold
 from afflux.limits import StepSettings as StepSettings
 from afflux.outcome import Batch, Fetched, StepOutcome
+from afflux.outcomes import NEVER
 from afflux.position import Position, Watermark
 from afflux.scoring import Scorer
 from afflux.watermark import Passage, after
@@ -130,20 +131,18 @@ def _outcome(
     passage: Passage,
     scored: I32,
 ) -> StepOutcome:
-    fetched, rules = work.fetched, work.catalog.rules
-    deadline = openings.earliest(work.rows, rules)
     ids, last = batch.events.event_ids, work.last_event
     added = counters.by_shard()
     return StepOutcome(
-        fragment=work.packed(),
+        fragment=work.rows.packed(),
         served=work.served,
         fragment_changed=work.changed,
         served_changed=work.served_changed,
         event_ids={r: ids[i] for r, i in zip(scored.tolist(), last[scored].tolist(), strict=True)},
         scored=scored,
         deleted=np.array(sorted(work.deleted), np.int32),
-        deadline=deadline,
-        deadline_moved=deadline != openings.earliest(fetched.fragment, rules),
+        deadline=np.where(work.deadline < NEVER, work.deadline, 0),
+        deadline_moved=work.deadline != work.was_deadline,
         closed=serving.closed(work),
         edges=work.edges,
         derived=links.addressed(work.derived),

@@ -17,10 +17,30 @@ from afflux.identity import Edges
 from afflux.limits import StepSettings
 from afflux.merge import merge
 from afflux.outcome import Control, Fetched
-from afflux.outcomes import SLOTS
+from afflux.outcomes import SLOTS, earliest
 from afflux.watermark import Passage
 
 Rows = dict[str, NDArray[Any]]
+
+
+class RowFields(Rows):
+    """Rows by field, each a contiguous copy that is made when it is first asked for."""
+
+    def __init__(self, table: NDArray[np.void]) -> None:
+        super().__init__()
+        self._table = table
+
+    def __missing__(self, name: str) -> NDArray[Any]:
+        column = self[name] = self._table[name].copy()
+        return column
+
+    def packed(self) -> NDArray[np.void]:
+        """As a structured array."""
+        packed = self._table.copy()
+        for name, column in self.items():
+            packed[name] = column
+        return packed
+
 
 FEATURE_FIELDS: tuple[str, ...] = tuple(name for f in FEATURES for name, _, _ in f.fields)
 
@@ -96,17 +116,20 @@ class Workspace:
         self.fetched = fetched
         self.catalog = catalog
         self.settings = settings
-        self.rows: Rows = {
-            name: fetched.fragment[name].copy() for name in fetched.fragment.dtype.names or ()
-        }
+        self.rows = RowFields(fetched.fragment)
         self.served = fetched.served.copy()
         self.changed: Bool = np.zeros(n, np.bool_)
         """Fragments that differ from what was fetched."""
         self.served_changed: Bool = np.zeros(n, np.bool_)
         self.last_event: I64 = np.full(n, -1)
         """Row -> index in the batch of its last accepted event, -1 none."""
+        self.deadline: I64 = earliest(self.rows, catalog.rules)
+        """Earliest open deadline of each row, NEVER where nothing is open."""
+        self.was_deadline = self.deadline.copy()
         self.opening: I64 = np.full((n, SLOTS), -1)
         """(row, slot) -> index of the opening of this step that is in it."""
+        self.opened_by: I64 = np.full((n, 2), -1)
+        """Row -> the last event of this step that opened a slot, and the index of that opening."""
         self.vectors: list[NDArray[np.float16]] = []
         """Of the openings of this step."""
         self.openings = 0
@@ -121,20 +144,6 @@ class Workspace:
         found = self.edges.get(row)
         return self.fetched.edges.get(row, _NO_EDGES) if found is None else found
 
-    def pack(self, row: I64) -> NDArray[np.void]:
-        """Rows as a structured array."""
-        packed = np.empty(len(row), self.catalog.fragment)
-        for name, column in self.rows.items():
-            packed[name] = column[row]
-        return packed
-
-    def packed(self) -> NDArray[np.void]:
-        """All rows as a structured array."""
-        packed = np.empty(len(self.changed), self.catalog.fragment)
-        for name, column in self.rows.items():
-            packed[name] = column
-        return packed
-
     def matrix(self, row: I64, at: I64) -> NDArray[np.float16]:
         """Feature vectors of distinct rows at time `at`, each merged with its linked fragments."""
         matrix = self.catalog.matrix({name: self.rows[name][row] for name in FEATURE_FIELDS}, at)
@@ -147,7 +156,7 @@ class Workspace:
             place = np.full(len(self.changed), -1)
             place[row[mine]] = np.arange(len(mine))
             of = place[owner]
-            fragments = np.concatenate([self.pack(row[mine]), linked[of >= 0]])
+            fragments = np.concatenate([self.rows.packed()[row[mine]], linked[of >= 0]])
             owners = np.concatenate([np.arange(len(mine)), of[of >= 0]])
             merged = merge(self.catalog, fragments, owners, len(mine))
             matrix[mine] = self.catalog.matrix(merged, at[mine])
