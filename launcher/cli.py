@@ -8,6 +8,8 @@ import typer
 
 from afflux.names import AffluxError
 from launcher.commands.config import show_config
+from launcher.commands.doctor import doctor
+from launcher.commands.profile import profile
 from launcher.commands.topics import topics
 from launcher.commands.up import up
 from launcher.commands.version import show_version
@@ -25,6 +27,8 @@ app = typer.Typer(
 )
 app.command("up")(up)
 app.add_typer(topics, name="topics")
+app.command("doctor")(doctor)
+app.add_typer(profile, name="profile")
 app.command("config")(show_config)
 app.command("version")(show_version)
 

@@ -8,8 +8,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from launcher.errors import LauncherError
+from launcher.setting_groups import RegistrySettings
 from launcher.settings import Settings
 from profile_store.options import Durability, RedisOptions
+from streams.registry import ConfluentRegistry, Registry
 from streams.settings import Security, StreamSettings
 
 
@@ -71,6 +73,17 @@ def redis_options(settings: Settings) -> RedisOptions:
     except ValueError as error:
         raise LauncherError(f"AFFLUX_REDIS_URL: {error}") from None
     return options
+
+
+def registry_of(settings: RegistrySettings) -> Registry | None:
+    """The client of the schema registry, None where none is set."""
+    if not settings.url:
+        return None
+    options: dict[str, Any] = {"timeout": settings.timeout_s}
+    if settings.username:
+        password = settings.password.get_secret_value()
+        options["basic.auth.user.info"] = f"{settings.username}:{password}"
+    return ConfluentRegistry(settings.url, options)
 
 
 def secret_of(settings: Settings) -> bytes:

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from streams.encoding import EncodeError
+
 CHUNK = 1000
 """Lines that are encoded and judged together."""
 
@@ -45,23 +47,15 @@ class Encoded:
 
 
 Encode = Callable[[Sequence[dict[str, Any]]], list[bytes]]
-Judge = Callable[[Sequence[Encoded]], Iterable[Problem]]
-"""Problems of messages; called with at most CHUNK of them."""
+"""Values of objects. Raises EncodeError for the first that does not fit or breaks a rule."""
 
 
-def messages(
-    lines: Iterable[str], encode: Encode, judge: Judge
-) -> Iterator[tuple[list[Encoded], list[Problem]]]:
+def messages(lines: Iterable[str], encode: Encode) -> Iterator[tuple[list[Encoded], list[Problem]]]:
     """Good messages and problems, a chunk of lines at a time, each in order of the lines."""
     numbered = enumerate(lines, 1)
     while chunk := list(islice(numbered, CHUNK)):
         problems: list[Problem] = []
-        parsed = list(_parsed(chunk, problems))
-        encoded = list(_encoded(parsed, encode, problems))
-        bad = list(judge(encoded))
-        problems += bad
-        refused = {problem.number for problem in bad}
-        good = [message for message in encoded if message.number not in refused]
+        good = list(_encoded(list(_parsed(chunk, problems)), encode, problems))
         yield good, sorted(problems, key=lambda problem: problem.number)
 
 
@@ -101,15 +95,17 @@ def with_millis(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _encoded(lines: Sequence[Line], encode: Encode, problems: list[Problem]) -> Iterator[Encoded]:
+    """Halves until a bad line stands alone."""
     try:
         values = encode([line.value for line in lines])
-    except Exception:
-        # One of them does not fit the schema: encode one by one to find out which.
-        for line in lines:
-            try:
-                yield Encoded(line.number, primary(line.value), encode([line.value])[0])
-            except Exception as error:
-                problems.append(Problem(line.number, f"does not fit the schema: {error}"))
+    except EncodeError as error:
+        if len(lines) == 1:
+            where = f"{error.pointer}: " if error.pointer else ""
+            problems.append(Problem(lines[0].number, f"{where}{error.message}"))
+            return
+        middle = len(lines) // 2
+        yield from _encoded(lines[:middle], encode, problems)
+        yield from _encoded(lines[middle:], encode, problems)
         return
     for line, value in zip(lines, values, strict=True):
         yield Encoded(line.number, primary(line.value), value)

@@ -8,6 +8,12 @@ import numpy as np
 import pyarrow as pa
 
 from launcher.data.shape import DataSet
+from streams.encoding import contract_schema, encode_event_columns
+
+
+def encode(data: DataSet) -> list[bytes]:
+    """The events of a data set as framed Avro values, in its order."""
+    return encode_event_columns(to_contract(data, contract_schema("ExperienceEvent")), False)
 
 
 def to_contract(data: DataSet, shape: pa.Schema) -> pa.RecordBatch:

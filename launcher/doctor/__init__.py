@@ -1,0 +1,1 @@
+"""`afflux doctor`: is everything reachable, and as Afflux expects it."""

@@ -1,0 +1,124 @@
+"""A profile as a person wants to read it: who, what happened, what is expected and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.text import Text
+
+from profile_store.profile import Engagement, Profile, Score
+
+_BUCKET_STYLE = {"low": "green", "medium": "yellow", "high": "red"}
+
+
+def panel(profile: Profile) -> Panel:
+    """The whole profile in a frame."""
+    names = ", ".join(_text(identity) for identity in profile.identities)
+    return Panel(
+        Group(*_parts(profile)), title=f"[bold]{names}[/]", title_align="left", padding=(1, 2)
+    )
+
+
+def day(ms: int) -> str:
+    """A day in words.
+
+    >>> day(1_483_271_606_000)
+    '1 January 2017'
+    """
+    moment = datetime.fromtimestamp(ms / 1000, UTC)
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def moment(ms: int) -> str:
+    """A day and time, UTC.
+
+    >>> moment(1_483_271_606_000)
+    '1 January 2017 11:53'
+    """
+    return f"{day(ms)} {datetime.fromtimestamp(ms / 1000, UTC):%H:%M}"
+
+
+def facts(engagement: Engagement) -> Iterator[str]:
+    """What happened, a line each; what never happened has no line."""
+    if engagement.first_seen is not None and engagement.last_seen is not None:
+        yield f"known since {day(engagement.first_seen)}, last seen {day(engagement.last_seen)}"
+    if engagement.purchases:
+        last = f", last on {day(engagement.last_purchase)}" if engagement.last_purchase else ""
+        mean = engagement.revenue / engagement.purchases
+        yield (
+            f"{_many(engagement.purchases, 'purchase')} for {engagement.revenue:,.2f} "
+            f"({mean:,.2f} each, {_many(round(engagement.items), 'item')}){last}"
+        )
+    rest = [
+        (engagement.views, "view of pages or products", "views of pages or products"),
+        (engagement.adds, "time something put into the cart", "times something put into the cart"),
+        (engagement.exposures, "campaign seen", "campaigns seen"),
+        (engagement.redemptions, "coupon redeemed", "coupons redeemed"),
+    ]
+    said = [f"{n:,} {one if n == 1 else more}" for n, one, more in rest if n]
+    if said:
+        yield ", ".join(said)
+
+
+def value(score: Score) -> str:
+    """The prediction in words.
+
+    An amount is the money of the window; a probability is a percentage.
+    """
+    if score.predicts.startswith("amount"):
+        return f"{score.value:,.2f}"
+    return f"{100 * score.value:.0f} %"
+
+
+def reasons(score: Score) -> str:
+    """The strongest reasons, those that raise it with +, those that lower it with -."""
+    return ", ".join(f"{f.phrase} ({f.contribution:+.2f})" for f in score.factors if f.contribution)
+
+
+def _parts(profile: Profile) -> Iterator[RenderableType]:
+    if profile.attributes:
+        known = ", ".join(f"{name} {content}" for name, content in profile.attributes.items())
+        yield Text(known)
+    if profile.engagement is not None:
+        for line in facts(profile.engagement):
+            yield Text(line)
+    for score in profile.scores.values():
+        yield Text()
+        yield from _score(score)
+    for score in list(profile.scores.values())[:1]:
+        yield Text()
+        yield Text(f"as of event {score.event_id}, {moment(score.event_time)}", style="dim")
+
+
+def _score(score: Score) -> Iterator[Text]:
+    style = _BUCKET_STYLE.get(score.bucket, "")
+    if score.model == "lifetime_value":
+        style = ""
+    line = Text(score.model.replace("_", " "), style="bold")
+    line.append(f"  {value(score)}", style=f"bold {style}")
+    line.append(f"  {score.predicts}", style="not bold")
+    line.append(f"; {score.bucket}", style=f"not bold {style}")
+    if score.percentile:
+        line.append(f", above {score.percentile} % of all", style="not bold")
+    if score.previous is not None and abs(score.previous - score.value) > 1e-9:
+        before = f"{score.previous:,.2f}" if score.predicts.startswith("amount") else (
+            f"{100 * score.previous:.0f} %"
+        )  # fmt: skip
+        line.append(f", before {before}", style="dim not bold")
+    if not score.trusted:
+        line.append("  not trusted yet", style="dim not bold")
+    yield line
+    why = reasons(score)
+    if why:
+        yield Text(f"  because of {why}", style="dim")
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
+
+
+def _text(identity: bytes) -> str:
+    return identity.decode("utf-8", "backslashreplace")
