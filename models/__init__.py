@@ -15,7 +15,9 @@ from models.contract import Model
 
 def discover() -> tuple[Model, ...]:
     """Every model of this package, by name: each module that has a `MODEL`."""
-    modules = [importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__)]
+    modules = [
+        importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__)
+    ]
     found = [m.MODEL for m in modules if isinstance(getattr(m, "MODEL", None), Model)]
     return tuple(sorted(found, key=lambda model: model.spec.name))
 

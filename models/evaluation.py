@@ -1,0 +1,75 @@
+"""Measures of served scores against labels: ranking, probability, calibration, amounts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from afflux.columns import F64
+
+ECE_BINS = 15
+_SMALLEST = 1e-7
+"""Probabilities are cut to [1e-7, 1 - 1e-7] where a logarithm is taken."""
+
+
+def auc(served: F64, labels: F64) -> float:
+    """Area under the ROC curve: how often a positive ranks above a negative, ties half.
+
+    NaN where there is only one class.
+
+    >>> auc(np.array([0.1, 0.4, 0.4, 0.8]), np.array([0.0, 0.0, 1.0, 1.0]))
+    0.875
+    """
+    values, place = np.unique(served, return_inverse=True)
+    count = np.bincount(place, np.ones(len(served)), minlength=len(values))
+    return binned_auc(count, np.bincount(place, labels, minlength=len(values)))
+
+
+def binned_auc(count: F64, positive: F64) -> float:
+    """AUC where all that is known of a served value is its bin; bins ascend, ties count half."""
+    negative = count - positive
+    pairs = float(positive.sum()) * float(negative.sum())
+    if not pairs:
+        return float("nan")
+    below = np.cumsum(negative) - negative
+    return float(positive @ (below + negative / 2)) / pairs
+
+
+def log_losses(served: F64, labels: F64) -> F64:
+    """-ln of the probability that was given to what happened."""
+    p = np.clip(served, _SMALLEST, 1 - _SMALLEST)
+    return -np.log(np.where(labels > 0, p, 1 - p))
+
+
+def calibration_error(served: F64, labels: F64, bins: int = ECE_BINS) -> float:
+    """Expected calibration error: mean |share of positives - mean probability| of equal bins.
+
+    The examples, sorted by probability, are cut into bins of (almost) the same number of them
+    (Nguyen and O'Connor, EMNLP 2015), so that no bin is decided by a handful. NaN without
+    examples.
+
+    >>> round(calibration_error(np.array([0.2] * 4), np.array([1.0, 0.0, 0.0, 0.0]), bins=1), 3)
+    0.05
+    """
+    order = np.argsort(served, kind="stable")
+    return _calibration_error(np.ones(len(served)), served[order], labels[order], bins)
+
+
+def binned_calibration_error(
+    count: F64, probability: F64, positive: F64, bins: int = ECE_BINS
+) -> float:
+    """The same where examples are known by fine bins: the bins of equal mass are made of them.
+
+    `probability` and `positive` are sums over each fine bin.
+    """
+    some = np.flatnonzero(count)
+    return _calibration_error(count[some], probability[some], positive[some], bins)
+
+
+def _calibration_error(mass: F64, probability: F64, positive: F64, bins: int) -> float:
+    total = float(mass.sum())
+    if not total:
+        return float("nan")
+    middle = np.cumsum(mass) - mass / 2
+    of = np.minimum((middle * bins / total).astype(np.int64), bins - 1)
+    gaps = np.bincount(of, positive - probability, minlength=bins)
+    return float(np.abs(gaps).sum()) / total
