@@ -14,7 +14,7 @@ from launcher.origins import HEADER
 from runtime_broker import Broker
 from streams.admin import Admin
 from streams.consume import Record, TopicReader
-from streams.delivery import BulkProducer
+from streams.bulk import BulkProducer
 from streams.settings import StreamSettings
 from streams.topics import Topic
 

@@ -57,7 +57,7 @@ def test_kills_at_random_moments(kafka: Broker, store: SqliteStore, tmp_path: Pa
     for _ in range(4):
         with WorkerProcess(cluster.settings, cluster.topics, tmp_path / "store.db", 0.01) as worker:
             goal = min(11_000, store.count + chance.randrange(300, 1_500))
-            _wait(lambda goal=goal: store.count >= goal, worker)  # type: ignore[misc]
+            _wait(lambda goal=goal: store.count >= goal, worker)
     with WorkerProcess(cluster.settings, cluster.topics, tmp_path / "store.db") as worker:
         _wait(lambda: store.count >= 12_000, worker)
         assert worker.end() == 0
@@ -79,7 +79,7 @@ def test_stopped_worker_loses_its_partitions_and_comes_back(
     ):
         for _ in range(2):
             goal = store.count + 500
-            _wait(lambda goal=goal: store.count >= goal, zombie)  # type: ignore[misc]
+            _wait(lambda goal=goal: store.count >= goal, zombie)
             zombie.send(signal.SIGSTOP)
             cluster.produce(1_000)
             _idle(store)

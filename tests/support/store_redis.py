@@ -48,15 +48,16 @@ class RedisProcess:
         self.port = port or free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._args = args
-        self._folder = tempfile.TemporaryDirectory(prefix="afflux-redis-")
+        self._folder = ""
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it and wait until it listens."""
+        self._folder = self._folder or tempfile.mkdtemp(prefix="afflux-redis-")
         self._process = subprocess.Popen(
             [
                 redis_binary(), "--bind", "127.0.0.1", "--port", str(self.port), "--save", "",
-                "--dir", self._folder.name, "--repl-diskless-sync-delay", "0", *self._args,
+                "--dir", self._folder, "--repl-diskless-sync-delay", "0", *self._args,
             ],
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
@@ -104,7 +105,7 @@ class RedisProcess:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-        self._folder.cleanup()
+        shutil.rmtree(self._folder)
 
 
 @contextlib.contextmanager
