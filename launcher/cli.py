@@ -8,11 +8,15 @@ import typer
 
 from afflux.names import AffluxError
 from launcher.commands.config import show_config
+from launcher.commands.dlq import dlq
 from launcher.commands.doctor import doctor
+from launcher.commands.produce import produce
 from launcher.commands.profile import profile
+from launcher.commands.rekey import rekey
 from launcher.commands.topics import topics
 from launcher.commands.up import up
 from launcher.commands.version import show_version
+from launcher.commands.watch import watch
 from launcher.console import report
 
 INTERRUPTED = 130
@@ -27,6 +31,10 @@ app = typer.Typer(
 )
 app.command("up")(up)
 app.add_typer(topics, name="topics")
+app.command("produce")(produce)
+app.add_typer(watch, name="watch")
+app.add_typer(dlq, name="dlq")
+app.command("rekey")(rekey)
 app.command("doctor")(doctor)
 app.add_typer(profile, name="profile")
 app.command("config")(show_config)

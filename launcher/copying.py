@@ -12,8 +12,8 @@ from launcher.errors import LauncherError
 from launcher.origins import HEADER, Note, Origin, Seen
 from launcher.reading import all_records, batches
 from streams.admin import Admin, TopicState
+from streams.bulk import BulkProducer
 from streams.consume import Record, TopicReader
-from streams.delivery import BulkProducer
 from streams.records import Headers
 from streams.settings import StreamSettings
 

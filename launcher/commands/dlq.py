@@ -1,0 +1,195 @@
+"""`afflux dlq`: what was rejected, why, and once more after a fix."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from launcher.compose import registry_of, stream_settings
+from launcher.connect import with_kafka
+from launcher.console import out, plain, print_json, report
+from launcher.errors import LauncherError
+from launcher.settings import Settings
+
+if TYPE_CHECKING:
+    from launcher.copying import Copied
+    from streams.consume import Record
+    from streams.dead_letter_codec import DeadLetter
+
+dlq = typer.Typer(help="Rejected records: list, show, replay.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="JSON, one object a line.")]
+Codes = Annotated[list[str] | None, typer.Option("--code", help="Only this code; repeatable.")]
+
+
+@dlq.command("list")
+def list_letters(
+    code: Codes = None,
+    limit: Annotated[int, typer.Option(min=1, help="Show the newest so many.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Show the newest rejected records, and how many there are of each code."""
+    wanted = _codes(code)
+    letters = list({x.id: x for x in read_letters(with_kafka(), wanted)}.values())
+    letters.sort(key=lambda letter: (letter.timestamp, letter.id))
+    shown = letters[-limit:]
+    if as_json:
+        for letter in shown:
+            print_json(as_dict(letter))
+        return
+    if not letters:
+        plain("no dead letters")
+        return
+    out().print(letters_table(shown))
+    counts = Counter(letter.code.name for letter in letters)
+    plain("")
+    for name, count in counts.most_common():
+        plain(f"{count:>8,}  {name}")
+
+
+@dlq.command()
+def show(
+    where: Annotated[
+        str, typer.Argument(metavar="TOPIC/PARTITION/OFFSET", help="As `dlq list` names it.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Show one rejected record: why, its headers, its content as far as it can be read."""
+    settings = with_kafka()
+    found = next((x for x in read_letters(settings, set()) if place(x) == where), None)
+    if found is None:
+        report(f"there is no dead letter {where}", "`afflux dlq list` names them")
+        raise typer.Exit(1)
+    content = as_dict(found) | {"content": _content(found, settings)}
+    if as_json:
+        print_json(content)
+        return
+    for name, value in content.items():
+        if name != "content":
+            plain(f"{name:<10} {value}")
+    body = content["content"]
+    plain("content    " + (body if isinstance(body, str) else json.dumps(body, indent=2)))
+
+
+@dlq.command()
+def replay(
+    code: Codes = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--record", metavar="TOPIC/PARTITION/OFFSET", help="Only this; repeatable."),
+    ] = None,
+) -> None:
+    """Send rejected records to their topic once more, after what was wrong has been put right.
+
+    Value and headers are the original ones; the key is the primary identity where it can be read
+    (so that what was in a wrong partition comes into the right one). Each is sent once, however
+    often this is run.
+    """
+    from launcher.commands.rekey import Rekeyer, key_reader
+    from launcher.copying import Copy
+    from streams.topics import INPUT_TOPICS, dead_letters
+
+    settings = with_kafka()
+    wanted, places = _codes(code), set(where or ())
+    rekeyer = Rekeyer(settings.partitions, key_reader(registry_of(settings.registry)))
+    for topic in INPUT_TOPICS:
+
+        def choose(records: Sequence[Record]) -> Iterable[Copied | None]:
+            return [_replayed(record, wanted, places, rekeyer) for record in records]
+
+        copy = Copy(
+            stream_settings(settings), dead_letters(topic).name, topic.name, settings.data_dir,
+            whole=False,
+        )  # fmt: skip
+        result = copy.run(choose)
+        there = f", {result.there:,} had been before" if result.there else ""
+        plain(f"replayed {result.copied:,} records to {topic.name}{there}")
+
+
+def read_letters(settings: Settings, codes: set[str]) -> Iterator[DeadLetter]:
+    """All dead letters that the topics have, of these codes (none: of all)."""
+    from launcher.reading import all_records
+    from streams.consume import TopicReader
+    from streams.dead_letter_codec import DeadLetterError, decode_dead_letter
+    from streams.topics import INPUT_TOPICS, dead_letters
+
+    names = [dead_letters(topic).name for topic in INPUT_TOPICS]
+    with TopicReader(stream_settings(settings), names) as reader:
+        for record in all_records(reader):
+            try:
+                letter = decode_dead_letter(record.key, record.value, record.headers)
+            except DeadLetterError:
+                continue
+            if not codes or letter.code.name in codes:
+                yield letter
+
+
+def letters_table(letters: Iterable[DeadLetter]) -> Table:
+    """A row a dead letter."""
+    table = Table("record", "code", "field", "why", box=None, header_style="bold", pad_edge=False)
+    for letter in letters:
+        table.add_row(place(letter), letter.code.name, letter.pointer, letter.message)
+    return table
+
+
+def place(letter: DeadLetter) -> str:
+    """Where the rejected record lay."""
+    return f"{letter.topic}/{letter.partition}/{letter.offset}"
+
+
+def as_dict(letter: DeadLetter) -> dict[str, Any]:
+    """A dead letter as plain values, without its content."""
+    return {
+        "record": place(letter),
+        "code": letter.code.name,
+        "field": letter.pointer,
+        "why": letter.message,
+        "schema": letter.schema,
+        "timestamp": letter.timestamp,
+        "key": None if letter.key is None else letter.key.decode("utf-8", "backslashreplace"),
+        "bytes": None if letter.value is None else len(letter.value),
+        "headers": {name: value.decode("utf-8", "replace") for name, value in letter.headers},
+    }
+
+
+def _content(letter: DeadLetter, settings: Settings) -> Any:
+    from streams.updates import DecodeError, decode_any
+
+    if letter.value is None:
+        return "null"
+    try:
+        return decode_any(letter.value, registry_of(settings.registry))[1]
+    except DecodeError:
+        return letter.value.hex(" ", 2)
+
+
+def _replayed(record: Record, codes: set[str], places: set[str], rekeyer: Any) -> Copied | None:
+    from dataclasses import replace
+
+    from streams.dead_letter_codec import DeadLetterError, decode_dead_letter
+
+    try:
+        letter = decode_dead_letter(record.key, record.value, record.headers)
+    except DeadLetterError:
+        return None
+    if (codes and letter.code.name not in codes) or (places and place(letter) not in places):
+        return None
+    copied: Copied = rekeyer.one(replace(record, headers=letter.headers))
+    return copied
+
+
+def _codes(names: list[str] | None) -> set[str]:
+    from afflux.codes import REJECTED
+
+    known = {code.name for code in REJECTED}
+    for name in names or ():
+        if name not in known:
+            raise LauncherError(
+                f"there is no code {name}", hint=f"codes: {', '.join(sorted(known))}"
+            )
+    return set(names or ())

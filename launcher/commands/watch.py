@@ -1,0 +1,66 @@
+"""`afflux watch scores`: a subscriber of score-updates."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import Annotated, Literal
+
+import typer
+
+from launcher.compose import stream_settings
+from launcher.connect import with_kafka
+from launcher.console import plain, print_json, say
+from launcher.interrupts import orderly_end
+
+watch = typer.Typer(help="Watch what Afflux announces.", no_args_is_help=True)
+
+_WAIT_S = 0.05
+
+
+@watch.command()
+def scores(
+    profile: Annotated[
+        str | None, typer.Option(help="Only this person: any identity, as namespace:id.")
+    ] = None,
+    model: Annotated[list[str] | None, typer.Option(help="Only this model; repeatable.")] = None,
+    from_start: Annotated[
+        bool, typer.Option("--from-start", help="Begin with what the topic still has.")
+    ] = False,
+    count: Annotated[int, typer.Option(min=0, help="End after so many updates; 0: never.")] = 0,
+    seconds: Annotated[float, typer.Option(min=0, help="End after so long; 0: never.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Print scores as they change, until Ctrl-C. Redelivered and older updates are dropped."""
+    settings = with_kafka()
+    from launcher.score_feed import Newest, chosen, lines
+    from streams.consume import TopicReader
+    from streams.topics import SCORE_UPDATES
+    from streams.updates import decode_score_updates
+
+    start: Literal["beginning", "end"] = "beginning" if from_start else "end"
+    reader = TopicReader(stream_settings(settings), [SCORE_UPDATES.name], start)
+    newest, phrases, left = Newest(), _phrases(), count
+    end = time.monotonic() + seconds
+    with orderly_end(), reader, suppress(KeyboardInterrupt):
+        say("watching score-updates")
+        while not seconds or time.monotonic() < end:
+            values = [r.value for r in reader.read(_WAIT_S) if r.value is not None]
+            for update in decode_score_updates(values):
+                wanted = chosen(update, profile, model or ())
+                if wanted is None or not newest.is_new(update):
+                    continue
+                if as_json:
+                    print_json(wanted)
+                else:
+                    for line in lines(wanted, phrases):
+                        plain(line)
+                left -= 1
+                if not left:
+                    return
+
+
+def _phrases() -> dict[str, str]:
+    from afflux.features import FEATURES
+
+    return {n: p for f in FEATURES for n, p in zip(f.names, f.phrases, strict=True)}
