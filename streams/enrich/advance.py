@@ -102,7 +102,9 @@ class Advancer:
                 rows = await self._rows(part, piece, at, [shard])
             alone = bool(self._crowded(rows, [shard], piece))
             before = at.value if alone else None
-            await self._commit(part, rows, self._step(part, piece, at, [shard], rows, scorer, before))
+            await self._commit(
+                part, rows, self._step(part, piece, at, [shard], rows, scorer, before)
+            )
             at = self.after(at, piece)
             batch = cut(batch, piece.end, batch.end)
             if alone:
@@ -133,9 +135,9 @@ class Advancer:
         for shard, found in rows.positions.items():
             if shard in part.positions and found[:FENCE] != part.fence(shard):
                 raise LostRace(f"shard {shard} was written by another owner")
-        for shard, deadline in rows.next_due.items():
+        for shard, beyond in rows.next_due.items():
             due = rows.due[shard]
-            part.set_due(shard, due[0][1] if due else deadline)
+            part.set_due(shard, due[0][1] if due else beyond)
         return rows
 
     def _wanted(
@@ -210,8 +212,8 @@ class Advancer:
         await commit(self._store, part, planned)
         for shard, deadline in planned.deadlines.items():
             part.lower_due(shard, deadline)
-        for shard, deadline in rows.next_due.items():
-            part.set_due(shard, deadline)
+        for shard in rows.next_due.keys() & planned.positions.keys():
+            part.set_due(shard, rows.next_due[shard])
             if shard in planned.deadlines:
                 part.lower_due(shard, planned.deadlines[shard])
         owners = self._owners(rows, outcome, planned)

@@ -35,7 +35,9 @@ class Owners:
 class Announcer:
     """Produces what outboxes hold."""
 
-    def __init__(self, catalog: Catalog, delivery: Delivery, secret: bytes, partitions: int) -> None:
+    def __init__(
+        self, catalog: Catalog, delivery: Delivery, secret: bytes, partitions: int
+    ) -> None:
         self._catalog = catalog
         self._delivery = delivery
         self._secret = secret

@@ -19,7 +19,7 @@ from streams.enrich.fetch import Rows
 from streams.enrich.outbox import Outbox
 from streams.enrich.partition import OwnedPartition
 
-EncodeExamples = Callable[[NDArray[np.void], Sequence[Identity]], Sequence[bytes]]
+EncodeExamples = Callable[[Catalog, NDArray[np.void], Sequence[Identity]], Sequence[bytes]]
 EncodeControl = Callable[[Control], bytes]
 
 T = TypeVar("T")
@@ -59,7 +59,9 @@ class CommitPlanner:
         fragments = self._fragments(identities, shard, outcome)
         served = self._served(identities, shard, outcome, rows)
         attributes = self._attributes(identities, shard, outcome, rows)
-        edges = _grouped((int(shard[r]), (identities[r], e.encode())) for r, e in outcome.edges.items())
+        edges = _grouped(
+            (int(shard[r]), (identities[r], e.encode())) for r, e in outcome.edges.items()
+        )
         forget = _grouped((int(shard[r]), identities[r]) for r in outcome.deleted.tolist())
         moved = np.flatnonzero(outcome.deadline_moved).tolist()
         deadlines = _grouped(
@@ -144,9 +146,7 @@ class CommitPlanner:
     ) -> dict[int, Outbox]:
         owners = _grouped(
             (s, identities[r])
-            for s, r in zip(
-                shard[outcome.scored].tolist(), outcome.scored.tolist(), strict=True
-            )
+            for s, r in zip(shard[outcome.scored].tolist(), outcome.scored.tolist(), strict=True)
         )
         retracted = _grouped((int(shard[r]), identities[r]) for r in outcome.deleted.tolist())
         closed = outcome.closed
@@ -155,7 +155,7 @@ class CommitPlanner:
             for s, m, data in zip(
                 closed["shard"].tolist(),
                 closed["model"].tolist(),
-                self._encode_examples(closed, identities) if len(closed) else (),
+                self._encode_examples(self._catalog, closed, identities) if len(closed) else (),
                 strict=True,
             )
         )

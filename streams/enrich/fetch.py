@@ -233,9 +233,7 @@ def _place(
         served[r] = v
     if wanted.edges:
         asked = [r for r in rows if r in wanted.edges]
-        edges.update(
-            (r, Edges.decode(data)) for r, data in zip(asked, reply.edges, strict=True)
-        )
+        edges.update((r, Edges.decode(data)) for r, data in zip(asked, reply.edges, strict=True))
     if wanted.attributes:
         asked = [r for r in rows if r in wanted.attributes]
         attributes.update((r, a or b"") for r, a in zip(asked, reply.attributes, strict=True))

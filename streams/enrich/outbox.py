@@ -24,8 +24,10 @@ class OutboxError(AffluxError):
 
 @dataclass(frozen=True, slots=True)
 class Outbox:
-    """owners: rows with new scores; retracted: people who were deleted; examples: (model,
-    encoded TrainingExample); controls: (identity, encoded ControlRecord).
+    """What is to be announced of one commit.
+
+    owners: rows with new scores; retracted: people who were deleted; examples: (model, encoded
+    TrainingExample); controls: (identity, encoded ControlRecord).
 
     >>> box = Outbox(owners=[Identity(b"crm:1")], examples=[(b"churn", b"...")])
     >>> Outbox.decode(box.encode()) == box

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from afflux.position import FENCE, Position, Watermark
 
-
 NONE_DUE = 2**62
 """Later than every deadline."""
 

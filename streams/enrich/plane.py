@@ -22,7 +22,7 @@ from afflux.scoring import Scorer
 from afflux.shards import shard_of
 from afflux.step import StepSettings
 from profile_store.contract import Commit, RowRequest, ShardStore
-from streams.dead_letters import BadShare, DeadLetters
+from streams.bad_share import BadShare
 from streams.decoding import BadRecord, Decoder
 from streams.encoding import encode_control, encode_training_examples
 from streams.enrich.advance import Advancer, LostRace
@@ -40,6 +40,14 @@ from streams.records import RecordBatch
 from streams.topics import INPUT_TOPICS
 
 log = logging.getLogger("afflux.enrich")
+
+
+class DeadLetterSink(Protocol):
+    """Where bad records go before the batch is committed."""
+
+    async def send(self, records: RecordBatch, bad: Sequence[BadRecord]) -> None:
+        """Returns when every dead letter is acknowledged."""
+        ...
 
 
 class ScorerSource(LearnedOffset, Protocol):
@@ -65,6 +73,7 @@ class EnrichPlane:
         store: ShardStore,
         delivery: Delivery,
         decoder: Decoder,
+        dead_letters: DeadLetterSink,
         scorers: ScorerSource,
         nonce: bytes,
         monotonic: Callable[[], float],
@@ -95,7 +104,7 @@ class EnrichPlane:
             scorers, settings.learner_lag, settings.learner_patience_s, monotonic
         )
         self._bad_share = BadShare(settings.bad_share, settings.bad_window)
-        self._dead_letters = DeadLetters(delivery)
+        self._dead_letters = dead_letters
         self._parts: dict[int, OwnedPartition] = {}
         self._logs: dict[TP, LogRange] = {}
 
@@ -107,8 +116,10 @@ class EnrichPlane:
     # --- ownership -------------------------------------------------------------------------
 
     async def assigned(self, logs: Mapping[TP, LogRange]) -> dict[TP, int]:
-        """Fence the shards of every partition, announce what their last owner left, and say
-        where to go on. Raises StoreUnavailable, StopPartition."""
+        """Take over: fence the shards, announce what their last owner left, say where to go on.
+
+        Raises StoreUnavailable, StopPartition.
+        """
         await self._scorers.refresh()
         self._logs.update(logs)
         seeks: dict[TP, int] = {}
@@ -329,7 +340,7 @@ class EnrichPlane:
             timestamp=head.watermark.value + max(0, now - head.append_time),
             append_time=now,
             identity=None,
-            identity_hash=0,
+            identity_hash=part.number,
         )
         await self._delivery.send(
             [self._announcer.control(None, encode_control(control), part.number)]

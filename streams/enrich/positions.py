@@ -29,7 +29,9 @@ def fresh_position(layout: int, logs: Sequence[LogRange]) -> Position:
     return Position(layout, tuple(TopicPosition(log.topic_id, log.start) for log in logs))
 
 
-def check_log(tp: TP, log: LogRange, layout: int, positions: Mapping[int, Position], topic: int) -> None:
+def check_log(
+    tp: TP, log: LogRange, layout: int, positions: Mapping[int, Position], topic: int
+) -> None:
     """Raises StopPartition where a position cannot belong to this log."""
     name, partition = tp
     for shard, position in positions.items():

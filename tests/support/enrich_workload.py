@@ -1,0 +1,83 @@
+"""A generated log with everything that goes wrong in practice: see `workload`."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from afflux.names import Identity
+from afflux.outcome import Control
+from afflux.shards import murmur2
+from enrich_rig import SECRET, START, Logged, Logs
+from streams.control_signing import SIGNATURE, sign
+from streams.encoding import encode_attributes, encode_control, encode_events
+from streams.topics import EXPERIENCE_EVENTS, PROFILE_ATTRIBUTES
+
+DAY = 86_400_000
+
+
+def workload(logs: Logs, records: int, people: int, days: int, seed: int) -> None:
+    """Fill the input topics; event time goes from START over `days`.
+
+    One hot key, 5 % late events, repeats, links, deletes, attributes, broken bytes.
+    """
+    rng = random.Random(seed)
+    ids: list[tuple[str, str, int]] = []
+    for n in range(records):
+        now = START + n * days * DAY // records
+        logs.now = now
+        who = f"crm:{0 if rng.random() < 0.1 else rng.randrange(people)}"
+        roll = rng.random()
+        if roll < 0.86:
+            late = rng.randrange(20 * DAY) if rng.random() < 0.05 else 0
+            event_id = f"e{n}"
+            if ids and rng.random() < 0.04:
+                event_id, who, late = rng.choice(ids[-30:])
+            ids.append((event_id, who, late))
+            other = f"web:{rng.randrange(people)}" if rng.random() < 0.03 else None
+            _append(logs, who, encode_events([_event(rng, event_id, who, now - late, other)])[0])
+        elif roll < 0.88:
+            _append(logs, who, rng.randbytes(rng.randrange(1, 40)))
+        elif roll < 0.90:
+            _control(logs, Control("delete", 0, now, now, Identity(who.encode()), 0, None, f"d{n}"))
+        elif roll < 0.91:
+            other = Identity(f"web:{rng.randrange(people)}".encode())
+            _control(
+                logs, Control("unlink", 0, now, now, Identity(who.encode()), 0, other, f"u{n}")
+            )
+        else:
+            attributes = {
+                "timestamp": now - rng.choice([0, 0, DAY]),
+                "identityMap": {"crm": [{"id": who[4:]}]},
+                "attributes": {"tier": rng.choice(["gold", "silver"]), "n": n},
+            }
+            record = Logged(who.encode(), encode_attributes([attributes])[0], now)
+            logs.append(PROFILE_ATTRIBUTES.name, record)
+
+
+def _event(
+    rng: random.Random, event_id: str, who: str, ts: int, other: str | None
+) -> dict[str, Any]:
+    identities: dict[str, Any] = {"crm": [{"id": who[4:], "primary": True}]}
+    if other is not None:
+        identities["web"] = [{"id": other[4:]}]
+    kind = rng.choice(["commerce.purchases"] * 3 + ["web.webpagedetails.pageViews", "x.other"])
+    event: dict[str, Any] = {
+        "_id": event_id, "timestamp": ts, "eventType": kind, "identityMap": identities,
+    }  # fmt: skip
+    if kind == "commerce.purchases":
+        amount = rng.choice([0.0, 9.99, 100.0, 1e-13])
+        event["commerce"] = {"order": {"purchaseID": event_id, "priceTotal": amount}}
+    return event
+
+
+def _append(logs: Logs, who: str, value: bytes) -> None:
+    logs.append(EXPERIENCE_EVENTS.name, Logged(who.encode(), value, logs.now))
+
+
+def _control(logs: Logs, control: Control) -> None:
+    value = encode_control(control)
+    partition = int(murmur2([control.identity or b""])[0]) % logs.partitions
+    signature = sign(SECRET, EXPERIENCE_EVENTS.name, partition, control.identity, value)
+    record = Logged(control.identity, value, logs.now, ((SIGNATURE, signature),))
+    logs.append(EXPERIENCE_EVENTS.name, record, partition)
