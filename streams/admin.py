@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from time import monotonic, sleep
 from typing import Any
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicCollection
@@ -21,12 +22,13 @@ from streams.errors import BrokerUnavailable
 from streams.log_ends import read_log_ends
 from streams.logs import quiet_librdkafka
 from streams.ports import TP, LogRange
+from streams.producing import MAX_MESSAGE_BYTES
 from streams.settings import StreamSettings
 from streams.topics import TOPICS, Topic
 
 _EXISTS = 36
 _UNKNOWN = 3
-_RETRIES = 3
+_LOOK_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,23 @@ class Admin:
             except KafkaException as error:
                 if error.args[0].code() != _EXISTS:
                     raise self._unavailable(error) from error
+        self._wait_until_known(created)
         return created
+
+    def _wait_until_known(self, names: list[str]) -> None:
+        """A topic that was created is not known to every broker at once."""
+        until = monotonic() + self._timeout
+        while set(self.describe(names)) != set(names):
+            if monotonic() > until:
+                raise BrokerUnavailable(f"created, but not known yet: {', '.join(names)}")
+            sleep(_LOOK_SECONDS)
 
     def describe(self, names: Iterable[str], configs: bool = False) -> dict[str, TopicState]:
         """Those of them that exist. configs: also their configuration, defaults included."""
         wanted = sorted(set(names))
         found: dict[str, TopicState] = {}
+        if not wanted:
+            return found
         cluster = ""
         for name, future in self._client.describe_topics(
             TopicCollection(wanted), request_timeout=self._timeout
@@ -172,6 +185,8 @@ def _new_topic(topic: Topic, partitions: int, replicas: int) -> NewTopic:
     configs: dict[str, str] = {"cleanup.policy": topic.cleanup}
     if topic.cleanup == "delete":
         configs["retention.ms"] = str(topic.retention_ms)
+    if topic.name.endswith(".dlq"):
+        configs["max.message.bytes"] = str(MAX_MESSAGE_BYTES)
     if topic.log_append_time:
         configs["message.timestamp.type"] = "LogAppendTime"
     return NewTopic(topic.name, topic.partitions or partitions, replicas, config=configs)

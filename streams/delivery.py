@@ -9,21 +9,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Sequence
-from time import monotonic
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from confluent_kafka import KafkaError, Producer
 
+from afflux.names import AffluxError
+from streams.bulk import BulkProducer
 from streams.errors import BrokerUnavailable
-from streams.logs import quiet_librdkafka
 from streams.ports import Message
+from streams.producing import failure, produce, producer_options
 from streams.settings import StreamSettings
+
+__all__ = ["BulkProducer", "DeliveryClosed", "KafkaDelivery"]
 
 log = logging.getLogger("afflux.delivery")
 
 _POLL_SECONDS = 0.1
 _ROOM_SECONDS = 0.005
+_CLOSE_SECONDS = 3.0
 
 
 class DeliveryClosed(BrokerUnavailable):
@@ -35,7 +39,10 @@ class KafkaDelivery:
 
     def __init__(self, settings: StreamSettings) -> None:
         self._loop = asyncio.get_running_loop()
-        self._producer = Producer(producer_options(settings, on_error=self._on_error))
+        self._options = producer_options(settings, on_error=self._on_error)
+        self._producer = Producer(self._options)
+        self._retired: list[Producer] = []
+        self._broken = False
         self._closed = threading.Event()
         self._waiting: set[_Sending] = set()
         self._away = False
@@ -45,11 +52,13 @@ class KafkaDelivery:
     async def send(self, messages: Sequence[Message]) -> list[int]:
         """Offsets of the messages, once all are acknowledged.
 
-        Raises DeliveryClosed, or BrokerUnavailable for a message that the broker refuses for good
-        (too large, no such topic).
+        Raises MessageRefused for a message that the broker does not take (too large, no such
+        topic), DeliveryClosed, or BrokerUnavailable when the producer had to be replaced: some
+        messages may be in the log then.
         """
         if not messages:
             return []
+        self._replace_broken()
         sending = _Sending(self._loop, len(messages), self._finished)
         self._waiting.add(sending)
         try:
@@ -61,7 +70,7 @@ class KafkaDelivery:
 
     async def close(self) -> None:
         """Wait shortly for what is under way; whatever is not acknowledged then, fails."""
-        left = await asyncio.to_thread(self._producer.flush, 5.0)
+        left = await asyncio.to_thread(self._producer.flush, _CLOSE_SECONDS)
         if left:
             log.warning("%d messages were not acknowledged before the end", left)
             self._producer.purge()
@@ -70,7 +79,7 @@ class KafkaDelivery:
         for sending in list(self._waiting):
             sending.fail(DeliveryClosed("the producer was closed"))
 
-    async def _produce(self, message: Message, callback: Any) -> None:
+    async def _produce(self, message: Message, callback: Callable[[Any, Any], None]) -> None:
         while True:
             if self._closed.is_set():
                 raise DeliveryClosed("the producer was closed")
@@ -80,9 +89,20 @@ class KafkaDelivery:
             except BufferError:
                 await asyncio.sleep(_ROOM_SECONDS)
 
+    def _replace_broken(self) -> None:
+        """A fatal error of idempotence ends a producer, not its worker."""
+        if self._broken:
+            self._broken = False
+            self._retired.append(self._producer)
+            self._producer = Producer(self._options)
+
     def _poll(self) -> None:
         while not self._closed.is_set():
             self._producer.poll(_POLL_SECONDS)
+            for producer in list(self._retired):
+                producer.poll(0)
+                if not len(producer):
+                    self._retired.remove(producer)
 
     def _finished(self) -> None:
         if self._away:
@@ -90,7 +110,10 @@ class KafkaDelivery:
             log.info("Kafka takes messages again")
 
     def _on_error(self, error: KafkaError) -> None:
-        if error.code() == KafkaError._ALL_BROKERS_DOWN and not self._away:
+        if error.fatal() or error.code() == KafkaError._FATAL:
+            self._broken = True
+            log.warning("the producer is replaced: %s", error.str())
+        elif error.code() == KafkaError._ALL_BROKERS_DOWN and not self._away:
             self._away = True
             log.warning("Kafka takes no messages now (%s); they wait", error.str())
 
@@ -98,18 +121,20 @@ class KafkaDelivery:
 class _Sending:
     """Counts the acknowledgements of one send, in librdkafka's thread."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, count: int, finished: Any) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, count: int, finished: Callable[[], None]
+    ) -> None:
         self.done: asyncio.Future[list[int]] = loop.create_future()
         self._loop, self._left, self._finished = loop, count, finished
         self._offsets = [-1] * count
-        self._error: BrokerUnavailable | None = None
+        self._error: AffluxError | None = None
 
-    def callback(self, index: int) -> Any:
+    def callback(self, index: int) -> Callable[[Any, Any], None]:
         """To be called with (error, message) when the message at `index` was acknowledged."""
 
         def acknowledged(error: KafkaError | None, message: Any) -> None:
             if error is not None and self._error is None:
-                self._error = BrokerUnavailable(f"{message.topic()}: {error.str()}")
+                self._error = failure(message.topic(), error)
             self._offsets[index] = message.offset()
             self._left -= 1
             if not self._left:
@@ -117,7 +142,7 @@ class _Sending:
 
         return acknowledged
 
-    def fail(self, error: BrokerUnavailable) -> None:
+    def fail(self, error: AffluxError) -> None:
         """End it now."""
         if not self.done.done():
             self.done.set_exception(error)
@@ -130,88 +155,3 @@ class _Sending:
             self.done.set_exception(self._error)
         else:
             self.done.set_result(self._offsets)
-
-
-class BulkProducer:
-    """For replays and the command line: synchronous, blocks while its buffer is full.
-
-    bad: set to the last error once any message could not be delivered.
-    """
-
-    def __init__(self, settings: StreamSettings, buffered: int = 200_000) -> None:
-        options = producer_options(settings)
-        options |= {"linger.ms": 20, "queue.buffering.max.messages": buffered}
-        self._producer = Producer(options)
-        self.delivered = 0
-        self.bad: BrokerUnavailable | None = None
-
-    def produce(
-        self,
-        topic: str,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Sequence[tuple[str, bytes]] = (),
-        timestamp: int | None = None,
-        partition: int | None = None,
-    ) -> None:
-        """Hand over one message. timestamp: ms, None for now. Raises an earlier one's error."""
-        message = Message(topic, key, value, partition, headers)
-        while True:
-            if self.bad is not None:
-                raise self.bad
-            try:
-                produce(self._producer, message, self._acknowledged, timestamp)
-                self._producer.poll(0)
-                return
-            except BufferError:
-                self._producer.poll(_POLL_SECONDS)
-
-    @property
-    def pending(self) -> int:
-        """Messages that are not acknowledged yet."""
-        return len(self._producer)
-
-    def flush(self, timeout: float | None = None) -> int:
-        """Wait for all of them, or for at most so many seconds; returns how many are left."""
-        until = None if timeout is None else monotonic() + timeout
-        while len(self._producer) and (until is None or monotonic() < until):
-            self._producer.flush(_POLL_SECONDS)
-        if self.bad is not None:
-            raise self.bad
-        return len(self._producer)
-
-    def _acknowledged(self, error: KafkaError | None, message: Any) -> None:
-        if error is not None:
-            self.bad = BrokerUnavailable(f"{message.topic()}: {error.str()}")
-        else:
-            self.delivered += 1
-
-
-def produce(producer: Producer, message: Message, callback: Any, timestamp: Any = None) -> None:
-    """Hand one message to librdkafka. Raises BufferError when its buffer is full."""
-    options: dict[str, Any] = {}
-    if message.partition is not None:
-        options["partition"] = message.partition
-    if timestamp is not None:
-        options["timestamp"] = timestamp
-    if message.headers:
-        options["headers"] = list(message.headers)
-    producer.produce(message.topic, message.value, message.key, on_delivery=callback, **options)
-
-
-def producer_options(settings: StreamSettings, on_error: Any = None) -> dict[str, Any]:
-    """Librdkafka's options for all of our producers."""
-    options: dict[str, Any] = {
-        **settings.librdkafka(),
-        "acks": "all",
-        "enable.idempotence": True,
-        # What Java's and aiokafka's producers do; librdkafka's own default is another hash.
-        "partitioner": "murmur2_random",
-        "linger.ms": settings.linger_ms,
-        "compression.type": settings.compression,
-        "message.timeout.ms": 0,  # for ever
-        "queue.buffering.max.messages": 500_000,
-    }
-    if on_error is not None:
-        options["error_cb"] = on_error
-    return quiet_librdkafka(options)

@@ -16,6 +16,10 @@ class BrokerUnavailable(AffluxError):
     """Kafka cannot be reached or does not answer in time."""
 
 
+class MessageRefused(AffluxError):
+    """Kafka refuses a message for good. Trying again does not help."""
+
+
 class TopicsUnfit(AffluxError):
     """Topics are missing or not co-partitioned. The message names what resolves it."""
 

@@ -6,10 +6,10 @@ only folded if no seek came after it was read.
 
 What a plane raises decides:
 
-    Rewind            seek these topic partitions, go on under a new epoch
-    StoreUnavailable  the partition is lost: see `streams.ownership`
-    StopPartition     the worker stops, nothing else helps
-    anything else     lost as well, but only so many times in a row
+    Rewind          seek these topic partitions, go on under a new epoch
+    StoreUnavailable, BrokerUnavailable   the partition is lost: see `streams.ownership`
+    StopPartition   the worker stops, nothing else helps
+    anything else   lost as well, but only so many times in a row
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from time import monotonic, time
 
 from profile_store.errors import StoreUnavailable
+from streams.errors import BrokerUnavailable
 from streams.metrics import PlaneMetrics
 from streams.ownership import Ownership, Source
 from streams.ports import TP, Plane, Rewind, StopPartition
@@ -92,7 +93,7 @@ class Lanes:
             await self._plane.process(batch)
         except Rewind as rewind:
             await self._rewind(rewind, batch.partition)
-        except StoreUnavailable as error:
+        except (StoreUnavailable, BrokerUnavailable) as error:
             self.ownership.lose({batch.partition}, str(error))
         except StopPartition as stop:
             self.halt(stop)
@@ -203,9 +204,9 @@ class Lanes:
             except Rewind as rewind:
                 self.log.info("rewinding %s: %s", _names(rewind.offsets), rewind)
                 self._seek_later(rewind.offsets)
-            except StoreUnavailable as error:
+            except (StoreUnavailable, BrokerUnavailable) as error:
                 if not away:
-                    self.log.warning("the profile store is away: %s", error)
+                    self.log.warning("the once-a-second work waits: %s", error)
                 away = True
                 continue
             except StopPartition as stop:

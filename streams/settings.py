@@ -87,16 +87,16 @@ class StreamSettings(Frozen):
     that restarts within the session timeout then keeps its partitions without a rebalance."""
     security: Security = Security()
 
-    max_records: int = Field(1000, ge=1, le=100_000)
+    max_records: int = Field(default=1000, ge=1, le=100_000)
     """Records in one batch of one topic partition."""
-    max_fetch_bytes: int = Field(4 * 1024 * 1024, ge=1024)
+    max_fetch_bytes: int = Field(default=4 * 1024 * 1024, ge=1024)
     """Per topic partition and fetch. One larger record still comes through."""
-    fetch_wait_ms: int = Field(10, ge=0)
+    fetch_wait_ms: int = Field(default=10, ge=0)
     """How long the broker may hold an empty fetch. Small: a record of a partition that is not
     part of the waiting fetch is seen only by the next one."""
-    batches_ahead: int = Field(2, ge=1)
+    batches_ahead: int = Field(default=2, ge=1)
     """Batches of a topic partition that are folded or queued; more stay with the broker."""
-    concurrent_partitions: int = Field(8, ge=1)
+    concurrent_partitions: int = Field(default=8, ge=1)
 
     session_timeout_ms: int = 30_000
     heartbeat_interval_ms: int = 3_000
@@ -113,7 +113,7 @@ class StreamSettings(Frozen):
     backoff_ms: int = 100
     """First pause after a failure; doubles up to `max_backoff_ms`."""
     max_backoff_ms: int = 5_000
-    max_failures: int = Field(5, ge=1)
+    max_failures: int = Field(default=5, ge=1)
     """Unexpected errors in a row, of one partition, before the worker stops."""
 
     linger_ms: float = 2.0

@@ -11,7 +11,7 @@ from typing import Any
 from runtime_broker import Broker
 from shell_planes import CountingPlane, MemoryStore
 from streams.admin import Admin
-from streams.delivery import BulkProducer
+from streams.bulk import BulkProducer
 from streams.metrics import Metrics
 from streams.ports import TP
 from streams.settings import StreamSettings
