@@ -31,6 +31,8 @@ _HALF = np.arange(len(HALF_LIVES_DAYS))[:, None]
 _STEPS = 1024
 _FRAC_BITS = 10
 _BLOCK_BITS = 6
+_MOST_UP = 800
+"""Read long before its events a sum would overflow."""
 
 
 class DecayedSums:
@@ -85,7 +87,7 @@ def decayed(rows: Fields, at: I64) -> F64:
     """(rows, half-lives, channels) decayed sums at `at`."""
     exponent = at[:, None] * _STEPS // HALF_LIVES
     base = rows["decay_base"].astype(np.int32) << _BLOCK_BITS
-    down = base - (exponent >> _FRAC_BITS)[:, :, None].astype(np.int32)
+    down = np.minimum(base - (exponent >> _FRAC_BITS)[:, :, None].astype(np.int32), _MOST_UP)
     sums: F64 = np.ldexp(rows["decay"] / POWERS[exponent & (_STEPS - 1)][:, :, None], down)
     return sums
 

@@ -126,8 +126,8 @@ class Oracle:
         self._open(row, e)
 
     def _count(self, row: Row, e: Event) -> None:
-        for slot in row.slots:
-            for m in slot.models if slot else ():
+        for slot in filter(None, row.slots):
+            for m in slot.models:
                 outcome = self.catalog.models[m].outcome
                 inside = slot.ts < e.timestamp <= slot.ts + outcome.window_ms
                 if inside and e.kind in outcome.kinds:
@@ -156,11 +156,13 @@ class Oracle:
     def _close(self, identity: Identity, w: int) -> None:
         row = self.rows[identity]
         for i, slot in enumerate(row.slots):
-            for m in sorted(slot.models) if slot else ():
+            if slot is None:
+                continue
+            for m in sorted(slot.models):
                 if self._due(slot, m) < w:
                     slot.models.remove(m)
                     self._emit(identity, row, slot, m)
-            if slot and not slot.models:
+            if not slot.models:
                 row.slots[i] = None
 
     def _emit(self, identity: Identity, row: Row, slot: Slot, m: int) -> None:
