@@ -20,8 +20,9 @@ def auc(served: F64, labels: F64) -> float:
     0.875
     """
     values, place = np.unique(served, return_inverse=True)
-    count = np.bincount(place, np.ones(len(served)), minlength=len(values))
-    return binned_auc(count, np.bincount(place, labels, minlength=len(values)))
+    count = np.bincount(place, minlength=len(values)).astype(np.float64)
+    positive = np.bincount(place, labels, minlength=len(values)).astype(np.float64)
+    return binned_auc(count, positive)
 
 
 def binned_auc(count: F64, positive: F64) -> float:

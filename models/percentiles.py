@@ -1,6 +1,6 @@
 """Cut points of percentiles: where a value stands among those of the recent examples.
 
-The current model scores the vectors of the last examples anew whenever a snapshot is taken, so
+Whenever a snapshot is taken, its own scorer scores the vectors of the last examples anew, so
 that cut points and scores come from the same model.
 """
 
@@ -9,9 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from afflux.columns import F64
-from afflux.scoring import Link
-from models.contract import Arrays, Vectors
-from models.recent import Recent
+from afflux.scoring import LinearScorer, LinearSnapshot
+from models.contract import Vectors
 
 REMEMBERED = 1_024
 """Vectors; the standard error of a median cut is then 1.6 percentiles."""
@@ -22,40 +21,9 @@ LEAST = 100
 _PARTS = np.arange(1, 100) / 100
 
 
-class RecentVectors:
-    """The vectors of the last examples."""
-
-    def __init__(self, features: int) -> None:
-        self._recent = Recent("vectors", REMEMBERED, np.float16, features)
-
-    def add(self, vectors: Vectors) -> None:
-        """Remember these."""
-        self._recent.add(vectors)
-
-    @property
-    def rows(self) -> Vectors:
-        """What is remembered."""
-        return self._recent.rows
-
-    def state(self) -> Arrays:
-        """All that it knows."""
-        return self._recent.state()
-
-    def load(self, arrays: Arrays) -> None:
-        """Go on from there."""
-        self._recent.load(arrays)
-
-
-def cut_points(values: F64) -> F64:
-    """The 99 ascending quantiles of the values; none of too few."""
-    if len(values) < LEAST:
+def cut_points(snapshot: LinearSnapshot, vectors: Vectors) -> F64:
+    """The 99 ascending quantiles of what the snapshot says of the vectors; none of too few."""
+    if len(vectors) < LEAST:
         return np.empty(0)
-    return np.asarray(np.quantile(values, _PARTS))
-
-
-def served_values(link: Link, scores: F64, calibration: tuple[float, float]) -> F64:
-    """Linear scores as they are served: probabilities, or amounts."""
-    if link == "amount":
-        return np.maximum(0.0, np.expm1(np.minimum(scores, 700.0)))
-    a, b = calibration
-    return 1.0 / (1.0 + np.exp(-np.clip(a * scores + b, -700.0, 700.0)))
+    values = LinearScorer([snapshot]).score(vectors).value[:, 0]
+    return np.asarray(np.quantile(values.astype(np.float64), _PARTS))

@@ -1,0 +1,175 @@
+"""A snapshot: all that the learner of a model knows, and what a scorer needs, in one value.
+
+It is immutable and named by its content. Exactly once: it holds the place in the log of examples
+and, per shard, the last example that it has learned; a learner that goes on from it reads on from
+that place and drops what is not newer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+
+from afflux.columns import F64
+from afflux.examples import ExampleKey
+from afflux.names import ModelName
+from afflux.scoring import LinearSnapshot, Link
+from models.contract import Arrays, LinearState
+from models.envelope import SnapshotError, open_sealed, seal, version_name, version_of
+
+__all__ = [
+    "Snapshot",
+    "SnapshotError",
+    "decode",
+    "decode_scoring",
+    "encode",
+    "to_scoring",
+    "version_name",
+    "version_of",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole state of a model's learner. Two with the same content have the same bytes."""
+
+    model: ModelName
+    link: Link
+    features: tuple[str, ...]
+    offset: int
+    """Next offset of `training-examples` to learn."""
+    topic_id: bytes
+    """Of the topic that the offset is of; b"" where that is not known."""
+    last: Mapping[int, ExampleKey]
+    """Shard -> the last example learned."""
+    examples: int
+    linear: LinearState
+    calibration: tuple[float, float]
+    cuts: F64
+    trusted: bool
+    metrics: Mapping[str, float]
+    memory: Arrays = field(default_factory=dict)
+    """What calibration and validation need to go on; scorers do without."""
+    river: str = ""
+    """Version of the River that the learner is equal to, or that learned this."""
+    learner: str = "array"
+
+
+def encode(snapshot: Snapshot) -> bytes:
+    """The bytes of a snapshot."""
+    facts = {
+        "model": snapshot.model,
+        "link": snapshot.link,
+        "features": list(snapshot.features),
+        "offset": snapshot.offset,
+        "topic_id": snapshot.topic_id.hex(),
+        "last": [[s, d, who.hex(), m] for s, (d, who, m) in sorted(snapshot.last.items())],
+        "examples": snapshot.examples,
+        "count": snapshot.linear.count,
+        "intercept": snapshot.linear.intercept,
+        "calibration": list(snapshot.calibration),
+        "trusted": snapshot.trusted,
+        "metrics": dict(snapshot.metrics),
+        "river": snapshot.river,
+        "learner": snapshot.learner,
+    }
+    arrays = {
+        "linear.total": snapshot.linear.total,
+        "linear.squares": snapshot.linear.squares,
+        "linear.weights": snapshot.linear.weights,
+        "cuts": snapshot.cuts,
+        **{f"memory.{name}": array for name, array in snapshot.memory.items()},
+    }
+    return seal(facts, arrays)
+
+
+def decode(data: bytes, features: Sequence[str] | None = None) -> Snapshot:
+    """The snapshot. Raises SnapshotError when it was learned from other features than these."""
+    facts, arrays = open_sealed(data)
+    try:
+        snapshot = _read(facts, arrays)
+    except (ValueError, KeyError, TypeError) as error:
+        raise SnapshotError(f"a snapshot lacks {error} or has it wrong") from None
+    _check(snapshot, features)
+    return snapshot
+
+
+def to_scoring(snapshot: Snapshot, version: int) -> LinearSnapshot:
+    """What scorers need of it."""
+    return LinearSnapshot(
+        model=snapshot.model,
+        link=snapshot.link,
+        version=version,
+        mean=snapshot.linear.mean,
+        scale=snapshot.linear.scale,
+        weights=snapshot.linear.weights,
+        intercept=snapshot.linear.intercept,
+        calibration=snapshot.calibration,
+        cuts=snapshot.cuts,
+        trusted=snapshot.trusted,
+        examples=snapshot.examples,
+        offset=snapshot.offset,
+    )
+
+
+def decode_scoring(data: bytes, features: Sequence[str] | None = None) -> LinearSnapshot:
+    """What scorers need, under the version that the content has. Raises SnapshotError."""
+    return to_scoring(decode(data, features), version_of(data))
+
+
+def _read(facts: Mapping[str, Any], arrays: Arrays) -> Snapshot:
+    memory = {n.removeprefix("memory."): a for n, a in arrays.items() if n.startswith("memory.")}
+    a, b = facts["calibration"]
+    return Snapshot(
+        model=ModelName(facts["model"]),
+        link=cast(Link, facts["link"]),
+        features=tuple(facts["features"]),
+        offset=int(facts["offset"]),
+        topic_id=bytes.fromhex(facts["topic_id"]),
+        last={s: (d, bytes.fromhex(who), m) for s, d, who, m in facts["last"]},
+        examples=int(facts["examples"]),
+        linear=LinearState(
+            int(facts["count"]),
+            arrays["linear.total"],
+            arrays["linear.squares"],
+            arrays["linear.weights"],
+            float(facts["intercept"]),
+        ),
+        calibration=(float(a), float(b)),
+        cuts=arrays["cuts"],
+        trusted=bool(facts["trusted"]),
+        metrics=dict(facts["metrics"]),
+        memory=memory,
+        river=str(facts["river"]),
+        learner=str(facts["learner"]),
+    )
+
+
+def _check(snapshot: Snapshot, features: Sequence[str] | None) -> None:
+    if snapshot.link not in ("probability", "amount"):
+        raise SnapshotError(f"snapshot of {snapshot.model}: unknown link {snapshot.link!r}")
+    n = len(snapshot.features)
+    linear = snapshot.linear
+    if any(a.shape != (n,) for a in (linear.total, linear.squares, linear.weights)):
+        raise SnapshotError(f"snapshot of {snapshot.model}: its arrays do not fit its features")
+    numbers = [*linear.total, *linear.squares, *linear.weights, linear.intercept]
+    if not np.isfinite(numbers).all() or not np.isfinite(snapshot.calibration).all():
+        raise SnapshotError(f"snapshot of {snapshot.model}: not all of its numbers are finite")
+    if features is not None and snapshot.features != tuple(features):
+        raise SnapshotError(
+            f"snapshot of {snapshot.model} was learned from other features "
+            f"({_difference(snapshot.features, features)}); a model of these features has to "
+            "start anew"
+        )
+
+
+def _difference(theirs: Sequence[str], ours: Sequence[str]) -> str:
+    gone = [name for name in theirs if name not in ours]
+    new = [name for name in ours if name not in theirs]
+    if not gone and not new:
+        return "the same names in another order"
+    parts = [f"gone: {', '.join(gone)}"] * bool(gone) + [f"new: {', '.join(new)}"] * bool(new)
+    return "; ".join(parts)
