@@ -17,9 +17,9 @@ class Head:
 
     offset: int
     watermark: Watermark
-    append_time: int = 0
-    """Timestamp of the last record, 0 before the first."""
-    seen_at: float = 0.0
+    append_time: int
+    """Timestamp of the last record; of the take-over before the first one."""
+    seen_at: float
     """Monotonic clock when the last record was folded."""
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from afflux.catalog import Catalog
 from afflux.columns import empty_events
 from afflux.outcome import Batch, Control
-from afflux.position import FENCE
+from afflux.position import FENCE, NONE_MS
 from afflux.scoring import Scorer
 from afflux.shards import shard_of
 from afflux.step import StepSettings
@@ -139,7 +139,7 @@ class EnrichPlane:
 
     async def _take_over(self, part: OwnedPartition) -> None:
         for _ in range(5):
-            await self._load(part)
+            await self._load(part, taking_over=True)
             boxes = await self._store.outboxes(part.shards)
             fences = []
             for shard, box in zip(part.shards, boxes, strict=True):
@@ -153,7 +153,7 @@ class EnrichPlane:
                 return
         raise LostRaceForPartition(part.number)
 
-    async def _load(self, part: OwnedPartition) -> None:
+    async def _load(self, part: OwnedPartition, taking_over: bool) -> None:
         """Positions and heads from the store. Raises StopPartition where they know another log."""
         logs = [self._logs[(t, part.number)] for t in _INPUTS]
         fresh = fresh_position(self._catalog.layout, logs)
@@ -161,9 +161,18 @@ class EnrichPlane:
         part.positions = decode_positions(part.shards, stored, fresh)
         part.due.clear()
         for topic, (name, range_) in enumerate(zip(_INPUTS, logs, strict=True)):
-            check_log((name, part.number), range_, self._catalog.layout, part.positions, topic)
+            check_log(
+                (name, part.number),
+                range_,
+                self._catalog.layout,
+                part.positions,
+                topic,
+                taking_over,
+            )
             last = min((p.topics[topic] for p in part.positions.values()), key=lambda t: t.offset)
-            part.heads[topic] = Head(last.offset, last.watermark, 0, self._monotonic())
+            part.heads[topic] = Head(
+                last.offset, last.watermark, self._wall_ms(), self._monotonic()
+            )
 
     def _seeks(self, part: OwnedPartition) -> dict[TP, int]:
         return {(t, part.number): part.heads[i].offset for i, t in enumerate(_INPUTS)}
@@ -331,7 +340,7 @@ class EnrichPlane:
         """Event time goes on at the log's pace where no events come."""
         every, head = self._settings.idle_tick_s, part.heads[0]
         idle = self._monotonic() - head.seen_at
-        if not every or idle < every or not head.append_time:
+        if not every or idle < every or head.watermark.value == NONE_MS:
             return
         now = self._wall_ms()
         control = Control(
@@ -351,7 +360,7 @@ class EnrichPlane:
         log.warning("%s; reading positions again", race)
         await asyncio.sleep(_RACE_PAUSE_S)
         before = self._seeks(part)
-        await self._load(part)
+        await self._load(part, taking_over=False)
         boxes = await self._store.outboxes(part.shards)
         mine = [
             Outbox.decode(box) if part.positions[shard].nonce == self._nonce else Outbox()

@@ -30,9 +30,17 @@ def fresh_position(layout: int, logs: Sequence[LogRange]) -> Position:
 
 
 def check_log(
-    tp: TP, log: LogRange, layout: int, positions: Mapping[int, Position], topic: int
+    tp: TP,
+    log: LogRange,
+    layout: int,
+    positions: Mapping[int, Position],
+    topic: int,
+    check_end: bool,
 ) -> None:
-    """Raises StopPartition where a position cannot belong to this log."""
+    """Raises StopPartition where a position cannot belong to this log.
+
+    check_end: False where `log` is older than the positions, so it may have grown since.
+    """
     name, partition = tp
     for shard, position in positions.items():
         if position.layout != layout:
@@ -49,7 +57,7 @@ def check_log(
                 "to the broker that belongs to this profile store, or empty the store "
                 "(`redis-cli FLUSHDB`) to fold this log from its start."
             )
-        if at.offset > log.end:
+        if check_end and at.offset > log.end:
             raise StopPartition(
                 f"shard {shard} stands at offset {at.offset} of {name}[{partition}], whose log "
                 f"ends at {log.end}: the broker has lost records or is another one. Restore the "

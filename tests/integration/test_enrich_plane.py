@@ -15,8 +15,8 @@ from afflux.codes import REJECTED, Code
 from afflux.examples import LABEL_UNCERTAIN
 from afflux.position import Position
 from core_cases import CATALOG
-from enrich_rig import Logs, StoreUnavailable, Worker, rows_of
-from enrich_workload import workload
+from enrich_rig import START, Logs, StoreUnavailable, Worker, rows_of
+from enrich_workload import purchase, workload
 from profile_store.memory import MemoryShardStore
 from streams.encoding import decode_training_examples
 
@@ -35,7 +35,7 @@ async def undisturbed(logs: Logs) -> MemoryShardStore:
     logs.frozen, logs.outputs = True, {**{k: [] for k in logs.outputs}}
     store = MemoryShardStore(SHARDS)
     worker = Worker(store, logs, SHARDS, "oracle")
-    await worker.own(range(PARTITIONS))
+    await worker.own(range(logs.partitions))
     await worker.drain(most=10_000)
     return store
 
@@ -85,10 +85,12 @@ def assert_repeats_can_be_dropped(logs: Logs) -> None:
             seen.add((shard, key))
 
 
-async def assert_state_is_that_of_the_log(store: MemoryShardStore, logs: Logs) -> None:
+async def assert_state_is_that_of_the_log(
+    store: MemoryShardStore, logs: Logs, few: bool = False
+) -> None:
     """Rows, counters, positions byte for byte; the examples as a set."""
     emitted = examples(logs)
-    assert len(emitted) > 50
+    assert few or len(emitted) > 50
     assert_repeats_can_be_dropped(logs)
     oracle = await undisturbed(logs)
     assert rows_of(store.dump()) == rows_of(oracle.dump())
@@ -210,3 +212,38 @@ async def test_an_older_copy_of_the_store_is_noticed_and_folded_on() -> None:
     await worker.tick()
     await worker.drain(rng)
     await assert_state_is_that_of_the_log(store, logs)
+
+
+async def test_a_rewind_beyond_the_end_that_was_known_at_take_over() -> None:
+    """A log grows after it was taken over: what another owner folded since is not foreign."""
+    logs = make_logs(90)
+    inputs = {tp: list(log) for tp, log in logs.inputs.items()}
+    for log in logs.inputs.values():
+        del log[5:]
+    store = MemoryShardStore(SHARDS)
+    old, new = Worker(store, logs, SHARDS, "old"), Worker(store, logs, SHARDS, "new")
+    await old.own(range(PARTITIONS))
+    logs.inputs.update(inputs)
+    await new.own(range(PARTITIONS))
+    await new.drain()
+    await old.tick()
+    await old.drain()
+    await assert_state_is_that_of_the_log(store, logs)
+
+
+async def test_event_time_goes_on_in_an_idle_partition() -> None:
+    """Ticks close what is due where no event comes any more, at the pace of the log."""
+    logs = Logs(1)
+    logs.append("experience-events", purchase(logs.now, "e1"))
+    store = MemoryShardStore(SHARDS)
+    worker = Worker(store, logs, SHARDS, "w", idle_tick_s=10)
+    await worker.own([0])
+    await worker.drain()
+    assert not logs.outputs["training-examples"]
+    for day in range(1, 30):
+        logs.now = START + day * 86_400_000
+        worker.monotonic += 11
+        await worker.tick()
+        await worker.drain()
+    assert len(examples(logs)) == 2
+    await assert_state_is_that_of_the_log(store, logs, few=True)

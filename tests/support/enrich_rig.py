@@ -126,19 +126,21 @@ class Worker:
         name: str,
         catalog: Catalog = CATALOG,
         commit_rows: int = 500,
+        idle_tick_s: float = 0,
     ) -> None:
         self.logs = logs
+        self.monotonic = 0.0
         self.offsets: dict[TP, int] = {}
         self.dead_letters = KeptDeadLetters()
         limits = Limits(partitions=logs.partitions, shards=shards)
         settings = EnrichSettings(
-            partitions=logs.partitions, shards=shards, secret=SECRET, idle_tick_s=0,
+            partitions=logs.partitions, shards=shards, secret=SECRET, idle_tick_s=idle_tick_s,
             commit_rows=commit_rows, bad_share=1.0,
         )  # fmt: skip
         self.plane = EnrichPlane(
             settings, catalog, store, logs, Decoder(limits, SECRET), self.dead_letters,
             FixedScorers(linear_scorer(catalog)), name.encode().ljust(16)[:16],
-            monotonic=lambda: 0.0, wall_ms=lambda: logs.now,
+            monotonic=lambda: self.monotonic, wall_ms=lambda: logs.now,
         )  # fmt: skip
 
     async def own(self, partitions: Sequence[int]) -> None:

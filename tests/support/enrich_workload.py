@@ -55,6 +55,18 @@ def workload(logs: Logs, records: int, people: int, days: int, seed: int) -> Non
             logs.append(PROFILE_ATTRIBUTES.name, record)
 
 
+def purchase(ts: int, event_id: str, who: str = "crm:1") -> Logged:
+    """One purchase of 10."""
+    event = {
+        "_id": event_id,
+        "timestamp": ts,
+        "eventType": "commerce.purchases",
+        "identityMap": {"crm": [{"id": who[4:], "primary": True}]},
+        "commerce": {"order": {"purchaseID": event_id, "priceTotal": 10.0}},
+    }
+    return Logged(who.encode(), encode_events([event])[0], ts)
+
+
 def _event(
     rng: random.Random, event_id: str, who: str, ts: int, other: str | None
 ) -> dict[str, Any]:
