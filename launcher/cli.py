@@ -8,6 +8,7 @@ import typer
 
 from afflux.names import AffluxError
 from launcher.commands.config import show_config
+from launcher.commands.demo import demo
 from launcher.commands.dlq import dlq
 from launcher.commands.doctor import doctor
 from launcher.commands.produce import produce
@@ -29,6 +30,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("demo")(demo)
 app.command("up")(up)
 app.add_typer(topics, name="topics")
 app.command("produce")(produce)

@@ -35,7 +35,7 @@ def list_letters(
 ) -> None:
     """Show the newest rejected records, and how many there are of each code."""
     wanted = _codes(code)
-    letters = list({x.id: x for x in read_letters(with_kafka(), wanted)}.values())
+    letters = list(read_letters(with_kafka(), wanted))
     letters.sort(key=lambda letter: (letter.timestamp, letter.id))
     shown = letters[-limit:]
     if as_json:
@@ -113,20 +113,11 @@ def replay(
 
 def read_letters(settings: Settings, codes: set[str]) -> Iterator[DeadLetter]:
     """All dead letters that the topics have, of these codes (none: of all)."""
-    from launcher.reading import all_records
-    from streams.consume import TopicReader
-    from streams.dead_letter_codec import DeadLetterError, decode_dead_letter
-    from streams.topics import INPUT_TOPICS, dead_letters
+    from streams.dead_letters import read_dead_letters
 
-    names = [dead_letters(topic).name for topic in INPUT_TOPICS]
-    with TopicReader(stream_settings(settings), names) as reader:
-        for record in all_records(reader):
-            try:
-                letter = decode_dead_letter(record.key, record.value, record.headers)
-            except DeadLetterError:
-                continue
-            if not codes or letter.code.name in codes:
-                yield letter
+    for letter in read_dead_letters(stream_settings(settings)):
+        if not codes or letter.code.name in codes:
+            yield letter
 
 
 def letters_table(letters: Iterable[DeadLetter]) -> Table:

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from launcher.data.names import Name
 from launcher.data.shape import DataSet
 from launcher.errors import LauncherError
-
-
-class Name(StrEnum):
-    """The data sets."""
-
-    completejourney = "completejourney"
-    cdnow = "cdnow"
-    generated = "generated"
 
 
 def choose(name: Name, events: int | None) -> tuple[DataSet, str]:

@@ -39,13 +39,23 @@ class Quality:
     mae: float | None = None
     ece: float | None = None
     trusted: bool = False
-    baseline: Mapping[str, float] = field(default_factory=dict)
+    baseline: float | None = None
+    """Mean error of the best constant, beside `mae`."""
 
     def to_json(self) -> dict[str, Any]:
-        """Without what the model does not have."""
-        keep = {"examples": self.examples, "window": self.window, "ece": self.ece}
-        keep |= {"mae": self.mae} if self.mae is not None else {"auc": self.auc}
-        return keep | {"trusted": self.trusted}
+        """Without what the model does not have; figures that are not known yet are null."""
+        figures = {"auc": self.auc}
+        if self.mae is not None:
+            figures = {"mae": self.mae, "base_mae": self.baseline}
+        rounded = {k: None if v is None else round(v, 4) for k, v in figures.items()}
+        ece = None if self.ece is None else round(self.ece, 4)
+        return {
+            "examples": self.examples,
+            **rounded,
+            "ece": ece,
+            "window": self.window,
+            "trusted": self.trusted,
+        }
 
 
 @dataclass(frozen=True)
@@ -83,8 +93,14 @@ class Result:
         return values
 
 
-def check(sent: int, counts: Counts) -> None:
+def check(sent: int, counts: Counts, dead_letters: Mapping[str, int]) -> None:
     """Raise LauncherError unless every record that was sent is accounted for, once."""
+    if dict(dead_letters) != dict(counts.rejected):
+        raise LauncherError(
+            f"rejected were {dict(counts.rejected)}, but the dead-letter topics hold "
+            f"{dict(dead_letters)}",
+            hint="this must never happen; please report it with the worker's log",
+        )
     if sent != counts.folded:
         raise LauncherError(
             f"{sent} records went in, but {counts.accepted} accepted + "
