@@ -34,7 +34,7 @@ from streams.writer_schemas import Lookup, WriterSchemas
 
 __all__ = ["BadRecord", "Decoder", "Limits"]
 
-CHUNK_BYTES = 8 << 20
+CHUNK_BYTES = 4 << 20
 """At most so many bytes (and one value more) are decoded in one call."""
 
 

@@ -47,7 +47,7 @@ except ImportError:  # no wheel for this platform (musl)
 MAX_MESSAGE_BYTES = 16 << 20
 MAX_BATCH_BYTES = 32 << 20
 MAX_SCHEMAS = 500
-MAX_EXPANSION = 12
+MAX_EXPANSION = 8
 """Arrow values that one byte of a message may make, at most."""
 
 MAX_COLUMNS = 2_000
