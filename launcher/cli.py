@@ -18,6 +18,7 @@ from launcher.commands.topics import topics
 from launcher.commands.up import up
 from launcher.commands.version import show_version
 from launcher.commands.watch import watch
+from launcher.commands.worker import worker
 from launcher.console import report
 
 INTERRUPTED = 130
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo)
 app.command("up")(up)
+app.command("worker")(worker)
 app.add_typer(topics, name="topics")
 app.command("produce")(produce)
 app.add_typer(watch, name="watch")

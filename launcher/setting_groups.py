@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+
+
+class Planes(StrEnum):
+    """What a worker does."""
+
+    both = "both"
+    enrich = "enrich"
+    learn = "learn"
 
 
 class Group(BaseModel):
@@ -101,8 +110,8 @@ class LimitSettings(Group):
 class WorkerSettings(Group):
     """How one worker process runs."""
 
-    planes: Literal["both", "enrich", "learn"] = Field(
-        "both", description="what it does: fold and score, learn, or both"
+    planes: Planes = Field(
+        Planes.both, description="what it does: enrich (fold and score), learn, or both"
     )
     codec: Literal["auto", "pyruhvro", "fastavro"] = Field(
         "auto", description="Avro decoder; auto: pyruhvro where it is installed"
@@ -131,7 +140,7 @@ class LearnSettings(Group):
     """The learner, and how far scoring may run ahead of it."""
 
     publish_examples: int = Field(
-        500, ge=1, description="publish a snapshot after this many new examples of a model"
+        1000, ge=1, description="publish a snapshot after this many new examples of a model"
     )
     publish_s: float = Field(5.0, gt=0, description="or after this many seconds with new examples")
     max_behind: int = Field(

@@ -1,0 +1,132 @@
+"""The composition root of a worker: settings in, planes with all that they need out."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass
+
+from afflux.catalog import Catalog
+from afflux.limits import DAY_MS
+from afflux.shards import shards_for
+from launcher.compose import redis_options, registry_of, secret_of
+from launcher.settings import Settings
+from models import default_models, discover
+from models.learner import Schedule
+from profile_store.installation import Installation, ensure_installation
+from profile_store.redis_store import RedisShardStore
+from streams.bad_records import Limits
+from streams.dead_letters import DeadLetters
+from streams.decoding import Decoder
+from streams.delivery import KafkaDelivery
+from streams.enrich import EnrichPlane, EnrichSettings
+from streams.learning import LearnPlane
+from streams.metrics import Metrics
+from streams.ports import Plane
+from streams.scorers import SnapshotSource
+from streams.settings import StreamSettings
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the planes of one worker share. `close` it at the end."""
+
+    catalog: Catalog
+    store: RedisShardStore
+    delivery: KafkaDelivery
+    planes: dict[str, Plane]
+
+    async def close(self) -> None:
+        """Wait shortly for what is being produced; drop the connections."""
+        await self.delivery.close()
+        await self.store.close()
+
+    async def set_up(self, partitions: int) -> None:
+        """Describe the installation in the store. Raises StoreUnavailable, StoreMisconfigured."""
+        wanted = Installation.of(self.catalog, shards_for(partitions), partitions)
+        await ensure_installation(self.store, wanted)
+
+
+def build(settings: Settings, streams: StreamSettings, metrics: Metrics) -> Parts:
+    """The planes that the settings ask for. Needs a running event loop; connects to nothing yet."""
+    catalog = Catalog(default_models())
+    store = RedisShardStore(redis_options(settings), shards_for(settings.partitions))
+    delivery = KafkaDelivery(streams)
+    planes: dict[str, Plane] = {}
+    if settings.worker.planes in ("both", "enrich"):
+        planes["enrich"] = _enrich(settings, catalog, store, delivery, metrics)
+    if settings.worker.planes in ("both", "learn"):
+        planes["learn"] = _learn(settings, catalog, store, delivery)
+    return Parts(catalog, store, delivery, planes)
+
+
+def _enrich(
+    settings: Settings,
+    catalog: Catalog,
+    store: RedisShardStore,
+    delivery: KafkaDelivery,
+    metrics: Metrics,
+) -> EnrichPlane:
+    partitions, secret = settings.partitions, secret_of(settings)
+    limits = settings.limits
+    decoder = Decoder(
+        Limits(
+            partitions=partitions,
+            shards=shards_for(partitions),
+            max_bytes=limits.max_bytes,
+            max_identities=limits.max_identities,
+            skew_ms=limits.skew_s * 1000,
+            horizon_ms=limits.horizon_days * DAY_MS,
+        ),
+        secret,
+        registry_of(settings.registry),
+        settings.worker.codec,
+    )
+    return EnrichPlane(
+        settings=enrich_settings(settings),
+        catalog=catalog,
+        store=store,
+        delivery=delivery,
+        decoder=decoder,
+        dead_letters=DeadLetters(delivery, metrics),
+        scorers=SnapshotSource(store, catalog),
+        nonce=uuid.uuid4().bytes,
+        monotonic=time.monotonic,
+        wall_ms=_wall_ms,
+    )
+
+
+def enrich_settings(settings: Settings) -> EnrichSettings:
+    """The part of the settings that the enrich plane knows."""
+    return EnrichSettings(
+        partitions=settings.partitions,
+        shards=shards_for(settings.partitions),
+        secret=secret_of(settings),
+        skew_ms=settings.limits.skew_s * 1000,
+        commit_rows=settings.worker.commit_rows,
+        learner_lag=settings.learn.max_behind,
+        learner_patience_s=settings.learn.patience_s,
+        idle_tick_s=settings.worker.idle_tick_s,
+        bad_share=settings.limits.bad_share,
+        bad_window=settings.limits.bad_window,
+    )
+
+
+def _learn(
+    settings: Settings, catalog: Catalog, store: RedisShardStore, delivery: KafkaDelivery
+) -> LearnPlane:
+    schedule = Schedule(settings.learn.publish_examples, settings.learn.publish_s)
+    by_name = {model.spec.name: model for model in discover()}
+    return LearnPlane(
+        models=[by_name[spec.name] for spec in catalog.models],
+        catalog=catalog,
+        store=store,
+        delivery=delivery,
+        monotonic=time.monotonic,
+        wall_ms=_wall_ms,
+        schedule=schedule,
+    )
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
