@@ -50,18 +50,20 @@ class Learner:
             sum(c.invalid for c in each),
         )
 
-    def restore(self, snapshots: Mapping[ModelName, Snapshot], topic_id: bytes, start: int) -> int:
+    def restore(
+        self, snapshots: Mapping[ModelName, Snapshot], topic_id: bytes, start: int, end: int
+    ) -> int:
         """Go on from these, models without one from nothing; the offset to read on from.
 
-        `start` is where the log begins. The models' snapshots may be of different places: reading
-        goes on from the first, and each model drops what it knows. Offsets of another topic (one
-        that was made anew) say nothing, so that is read from its start.
+        The log is [start, end) of this topic. The models' snapshots may be of different places:
+        reading goes on from the first, and each model drops what it knows. An offset of another
+        topic (one that was made anew) or past the end says nothing, so all is read again.
         Raises SnapshotError, and some models may have been restored then.
         """
         for name, learner in self.models.items():
             learner.restore(snapshots.get(name))
         places = [
-            s.offset if s is not None and s.topic_id == topic_id else start
+            s.offset if s is not None and s.topic_id == topic_id and s.offset <= end else start
             for s in map(snapshots.get, self.models)
         ]
         self.topic_id = topic_id
@@ -87,9 +89,15 @@ class Learner:
         """Everything before `offset` has been learned."""
         self.offset = max(self.offset, offset)
 
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything that the last published snapshots do not have."""
+        fresh = self.counts.learned > self._published_learned
+        return fresh or self.offset > self._published_offset
+
     def due(self, now: float) -> bool:
         """Whether snapshots should be taken; `now` in seconds of any steady clock."""
-        if self.offset == self._published_offset:
+        if not self.changed:
             self._published_at = now
             return False
         if self._published_at is None:
