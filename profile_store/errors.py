@@ -1,10 +1,10 @@
 """Errors of the profile store.
 
-    AffluxError
-      StoreError
-        StoreUnavailable      the server is away: retry
-        StoreMisconfigured    it answers, but must not be used as it is (eviction on, wrong type)
-        UnknownLayout         a row cannot be read by what the store says of its layouts
+AffluxError
+  StoreError
+    StoreUnavailable      the server is away: retry
+    StoreMisconfigured    it answers, but must not be used as it is (eviction on, wrong type)
+    UnknownLayout         a row cannot be read by what the store says of its layouts
 """
 
 from __future__ import annotations

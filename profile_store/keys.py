@@ -131,9 +131,12 @@ def model_slot(model: str) -> int:
 
 
 def _with_datasets(prefix: bytes, rows: Sequence[tuple[Identity, Dataset]]) -> list[bytes]:
-    escaped = escape_identities([identity for identity, _ in rows])
-    ends = {dataset: b":" + escape(dataset.encode()) for dataset in {d for _, d in rows}}
+    if not rows:
+        return []
+    identities, datasets = zip(*rows, strict=True)
+    escaped = escape_identities(identities)
+    ends = {dataset: b":" + escape(dataset.encode()) for dataset in set(datasets)}
     if len(ends) == 1:
-        (end,) = ends.values()
+        end = ends[datasets[0]]
         return [prefix + i + end for i in escaped]
-    return [prefix + i + ends[d] for i, (_, d) in zip(escaped, rows, strict=True)]
+    return [prefix + i + ends[d] for i, d in zip(escaped, datasets, strict=True)]

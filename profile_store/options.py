@@ -51,7 +51,9 @@ class RedisOptions:
         """The parts of the URL, completed by the other options. Raises ValueError."""
         parts = urlsplit(self.url)
         if parts.scheme not in ("redis", "rediss"):
-            raise ValueError(f"a Redis URL starts with redis:// or rediss://, not {parts.scheme}://")
+            raise ValueError(
+                f"a Redis URL starts with redis:// or rediss://, not {parts.scheme}://"
+            )
         try:
             host, port = parts.hostname or "127.0.0.1", parts.port or 6379
             database = int(parts.path.strip("/") or parse_qs(parts.query).get("db", ["0"])[0])

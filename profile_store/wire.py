@@ -1,7 +1,7 @@
 """One pipelined connection to a Redis server.
 
-Commands of all callers share it, in order; replies come back in the same order. A third of the
-client time of redis.asyncio's pipeline where a batch has many shards (see benchmarks).
+Commands of all callers share it, in order; replies come back in the same order. At 64 shards it
+takes 0.6 of the client time of redis.asyncio's pipeline (benchmarks/store_bench.py).
 """
 
 from __future__ import annotations

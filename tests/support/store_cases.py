@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -121,3 +122,13 @@ def redis_harness(url: str, clients: Sequence[redis.Redis], *, cluster: bool = F
 
 
 KEYS = Keys(SHARDS)
+
+
+@contextlib.asynccontextmanager
+async def opened(where: RedisOptions | str) -> AsyncIterator[RedisShardStore]:
+    """A store that is closed at the end."""
+    store = RedisShardStore(where, SHARDS)
+    try:
+        yield store
+    finally:
+        await store.close()

@@ -86,9 +86,7 @@ async def write(
             fragments=[(i, EVENTS, v) for i, v in (fragments or {}).items() if i == identity],
             served=mine,
             edges=[(i, v) for i, v in (edges or {}).items() if i == identity],
-            attributes=[
-                (i, ATTRIBUTES, v) for i, v in (attributes or {}).items() if i == identity
-            ],
+            attributes=[(i, ATTRIBUTES, v) for i, v in (attributes or {}).items() if i == identity],
         )
         (result,) = await store.commit([commit])
         assert result.landed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib.util
 import shutil
@@ -142,3 +143,13 @@ def _settled(info: object, masters: int) -> bool:
         return info["cluster_state"] == "ok" and int(info["cluster_size"]) == masters
     text = bytes(info) if isinstance(info, bytes) else str(info).encode()
     return b"cluster_state:ok" in text and b"cluster_size:%d" % masters in text
+
+
+async def in_sync(replica: RedisProcess) -> None:
+    """Wait until a replica follows its master."""
+    with redis.Redis(port=replica.port) as raw:
+        for _ in range(1000):
+            if raw.info("replication")["master_link_status"] == "up":
+                return
+            await asyncio.sleep(0.01)
+    raise AssertionError("the replica does not follow")
