@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from afflux.catalog import Catalog
 from afflux.columns import F64, I64, U8, U64, Bool, EventColumns
 from afflux.features import FEATURES
-from afflux.features.channels import addends
+from afflux.features.channels import MOST, addends
 from afflux.features.contract import Cut
 from afflux.identity import Edges
 from afflux.limits import StepSettings
@@ -92,8 +92,8 @@ def stretch(events: EventColumns, passage: Passage, index: I64) -> Stretch:
         offset=events.offset[at],
         ts=events.timestamp[at],
         kind=events.kind[at],
-        amount=events.amount[at],
-        quantity=events.quantity[at],
+        amount=np.minimum(events.amount[at], MOST),
+        quantity=np.minimum(events.quantity[at], MOST),
         id_hash=events.id_hash[at],
         before=passage.before[at],
         behind=passage.behind[at],

@@ -19,6 +19,9 @@ PHRASES = (
 LEAST = 2.0**-40
 """Smaller addends do not count: they must not move the base of a decayed sum."""
 
+MOST = 2.0**60
+"""Larger amounts and quantities count as this: no sum overflows."""
+
 _EVENTS, _PURCHASES, _REVENUE, _ITEMS, _VIEWS, _ADDS, _EXPOSURES, _REDEMPTIONS = range(8)
 
 _OF_KIND = np.full(256, -1)

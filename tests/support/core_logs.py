@@ -26,7 +26,7 @@ WHO = st.sampled_from([PEOPLE[0]] * 5 + PEOPLE)
 STEPS = st.sampled_from(
     [0, 1, MINUTE, HOUR, 5 * HOUR, 20 * HOUR, 2 * DAY, 8 * DAY, 15 * DAY, 40 * DAY, 1500 * DAY]
 )
-AMOUNTS = st.sampled_from([0.0, 0.0, 2.0**-41, 2.0**-40, 0.01, 9.99, 123.45, 1e9])
+AMOUNTS = st.sampled_from([0.0, 0.0, 2.0**-41, 2.0**-40, 0.01, 9.99, 123.45, 1e9, 1e300])
 
 
 @dataclass(frozen=True)

@@ -31,10 +31,13 @@ class Replay:
         self.deadlines: dict[Identity, int] = {}
         self.closed: dict[int, list[Closed]] = defaultdict(list)
         self.derived: list[Control] = []
+        self.vectors: dict[tuple[Identity, int], set[bytes]] = defaultdict(set)
+        """(identity, offset of the opening) -> all vectors that it was ever seen with."""
         self.outcomes: list[StepOutcome] = []
         topic = TopicPosition(b"t" * 16, 0)
         self.positions = {s: Position(catalog.layout, (topic,)) for s in range(settings.shards)}
         self.watermark = Watermark()
+        self.reverse_extra_rows = False
 
     def advance(self, records: Sequence[Record], base: int, end: int, lagging: int = 0) -> None:
         """Fold [base, end). `lagging` > 1: every such shard comes in a second step only."""
@@ -48,6 +51,10 @@ class Replay:
                 self.step(batch, first)
         if touched:
             self.step(batch, touched)
+        self.pass_by(batch)
+
+    def pass_by(self, batch: Batch) -> None:
+        """W is now that of the end of the batch."""
         self.watermark = self._after(batch)
 
     def finish(self, end: int) -> None:
@@ -72,6 +79,9 @@ class Replay:
         named = [*batch.events.identities, *(c.identity for c in batch.controls if c.identity)]
         shard = {i: self._shard(i) for i in [*named, *self.deadlines]}
         due = [i for i, d in self.deadlines.items() if d < until and shard[i] in moving]
+        if self.reverse_extra_rows:
+            controlled, due = named[len(batch.events.identities) :][::-1], due[::-1]
+            named = [*batch.events.identities, *due, *controlled]
         identities = list(dict.fromkeys([*named, *due]))
         stored = [self.fragments.get(i) if shard[i] in moving else None for i in identities]
         served = [self.served.get(i) if shard[i] in moving else None for i in identities]
@@ -116,9 +126,18 @@ class Replay:
                     int(c["flags"]),
                 )
             )  # fmt: skip
+        self._note_vectors(fetched, out)
         self.derived += out.derived
         self.positions |= out.positions
         self.outcomes.append(out)
+
+    def _note_vectors(self, fetched: Fetched, out: StepOutcome) -> None:
+        for r, slot in zip(*np.nonzero(out.fragment["slot_open"]), strict=True):
+            key = fetched.identities[r], int(out.fragment["slot_offset"][r, slot])
+            self.vectors[key].add(out.served["slot_vector"][r, slot].tobytes())
+        for c in out.closed:
+            key = fetched.identities[c["row"]], int(c["open_offset"])
+            self.vectors[key].add(c["vector"].tobytes())
 
 
 def batch_of(records: Sequence[Record], base: int, end: int) -> Batch:

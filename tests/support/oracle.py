@@ -15,7 +15,7 @@ from afflux.limits import StepSettings
 from afflux.names import Identity
 from afflux.outcome import Control, Rejected
 from afflux.position import NONE_MS, Watermark
-from oracle_row import DAY, Row, Slot
+from oracle_row import DAY, MOST, Row, Slot
 
 EdgeState = tuple[int, str, bool]
 
@@ -131,7 +131,7 @@ class Oracle:
                 outcome = self.catalog.models[m].outcome
                 inside = slot.ts < e.timestamp <= slot.ts + outcome.window_ms
                 if inside and e.kind in outcome.kinds:
-                    slot.progress[m] += e.amount if outcome.form == "amount" else 1.0
+                    slot.progress[m] += min(e.amount, MOST) if outcome.form == "amount" else 1.0
 
     def _open(self, row: Row, e: Event) -> None:
         late = e.timestamp < row.last_ts

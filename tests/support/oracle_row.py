@@ -15,6 +15,7 @@ DAY = 86_400_000
 HALF_LIVES = (7 * DAY, 60 * DAY)
 POWER = POWERS.tolist()
 PURCHASE = 5
+MOST = 2.0**60
 
 
 @dataclass
@@ -57,6 +58,7 @@ class Row:
 
     def fold(self, ts: int, kind: int, amount: float, quantity: float, id_hash: int) -> None:
         """One accepted event."""
+        amount, quantity = min(amount, MOST), min(quantity, MOST)
         self.ring[self.ring_at] = id_hash
         self.ring_at = (self.ring_at + 1) % 16
         for channel, x in addends(kind, amount, quantity):
