@@ -4,8 +4,8 @@ PYTHONS ?= python3.12 python3.11 python3 python
 EXTRAS  := demo,dev,embedded,registry
 BIN     := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock
-ROOMS   := afflux models schemas profile_store streams launcher
-QUICK   := not kafka and not embedded and not redis and not slow and not soak
+QUICK   := -m 'not kafka and not embedded and not redis and not slow and not soak' \
+           --ignore=tests/integration --ignore=tests/e2e
 
 # Before the tests, for the first time takes longer than a test may.
 define KAFKA_JARS
@@ -38,7 +38,7 @@ check: .venv/.ready ## what CI runs first: lint, format, types, import laws, qui
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -q -m "$(QUICK)"
+	@$(BIN)/python -m pytest -q $(QUICK)
 
 bench: .venv/.ready ## Afflux beside the obvious Faust app, results in benchmarks/results/
 	@$(BIN)/python -m benchmarks.run
