@@ -58,8 +58,8 @@ class _Comparison:
             self.types(older["items"], newer["items"], f"{path}/*")
         elif _kind(older) == "map":
             self.types(older["values"], newer["values"], f"{path}/*")
-        elif isinstance(older, dict):
-            self._attributes(older, newer, path)
+        else:
+            self._attributes(_attributes(older), _attributes(newer), path)
 
     def _records(self, older: Any, newer: Any, path: str) -> None:
         names = (_full_name(older), _full_name(newer))
@@ -106,6 +106,10 @@ def _resolve(schema: Any, named: dict[str, Any]) -> Any:
     if isinstance(schema, dict) and isinstance(schema.get("type"), dict | list):
         return _resolve(schema["type"], named)
     return schema
+
+
+def _attributes(schema: Any) -> Mapping[str, Any]:
+    return schema if isinstance(schema, Mapping) else {}
 
 
 def _kind(schema: Any) -> str:

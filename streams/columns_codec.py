@@ -7,7 +7,7 @@ wanted. One contract suite proves that they agree on every byte string.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -15,7 +15,6 @@ import fastavro
 import numpy as np
 import pyarrow as pa
 
-from afflux.codes import Code
 from afflux.columns import I64
 from streams import pyruhvro_guard
 from streams.avro_faults import Fault, Walker
@@ -89,7 +88,7 @@ class FastavroCodec:
 
 
 class PyruhvroCodec:
-    """All messages at once; where one is bad, halves until it is found."""
+    """All messages at once; where one is bad, halves until it is found by the strict walk."""
 
     def __init__(self, record: Record) -> None:
         self._reader = pyruhvro_guard.Reader(record)
@@ -99,53 +98,47 @@ class PyruhvroCodec:
     def decode(self, payloads: Sequence[bytes]) -> Decoded:
         """All of `payloads`, each either a row or a fault."""
         faults: dict[int, Fault] = {}
-        good = np.arange(len(payloads))
         try:
             batch, trailing = self._reader.read(payloads)
         except pyruhvro_guard.Undecodable:
-            self._search(payloads, 0, len(payloads), faults)
+            self._halve(payloads, 0, len(payloads), faults)
         else:
             if not len(trailing):
-                return Decoded(batch, good, faults)
-            for i in trailing.tolist():
-                faults[i] = self._why(payloads[i], "trailing bytes")
+                return Decoded(batch, np.arange(len(payloads)), faults)
+            self._walk(payloads, trailing.tolist(), faults)
         good = np.array([i for i in range(len(payloads)) if i not in faults], np.int64)
         try:
-            batch, _ = self._reader.read([payloads[i] for i in good.tolist()])
-        except pyruhvro_guard.Undecodable:  # good one by one, not together: too many bytes
-            return self._fallback.decode(payloads)
-        return Decoded(batch, good, faults)
+            batch, trailing = self._reader.read([payloads[i] for i in good.tolist()])
+        except pyruhvro_guard.Undecodable:
+            return self._fallback.decode(payloads)  # good one by one: too many, or its own fault
+        return (
+            Decoded(batch, good, faults) if not len(trailing) else self._fallback.decode(payloads)
+        )
 
     def _search(
         self, payloads: Sequence[bytes], start: int, end: int, faults: dict[int, Fault]
     ) -> None:
+        try:
+            _, trailing = self._reader.read(payloads[start:end])
+        except pyruhvro_guard.Undecodable:
+            self._halve(payloads, start, end, faults)
+        else:
+            self._walk(payloads, [start + i for i in trailing.tolist()], faults)
+
+    def _halve(
+        self, payloads: Sequence[bytes], start: int, end: int, faults: dict[int, Fault]
+    ) -> None:
         if end - start <= _WALK_BELOW:
-            for i in range(start, end):
-                self._walk(payloads, i, faults)
+            self._walk(payloads, range(start, end), faults)
             return
         middle = (start + end) // 2
-        for a, b in ((start, middle), (middle, end)):
-            try:
-                _, trailing = self._reader.read(payloads[a:b])
-            except pyruhvro_guard.Undecodable:
-                self._search(payloads, a, b, faults)
-            else:
-                for i in trailing.tolist():
-                    faults[a + i] = self._why(payloads[a + i], "trailing bytes")
+        self._search(payloads, start, middle, faults)
+        self._search(payloads, middle, end, faults)
 
-    def _walk(self, payloads: Sequence[bytes], i: int, faults: dict[int, Fault]) -> None:
-        fault = self._walker.fault(payloads[i])
-        if fault is not None:
-            faults[i] = fault
-            return
-        try:
-            _, trailing = self._reader.read([payloads[i]])
-            reason = "trailing bytes" if len(trailing) else ""
-        except pyruhvro_guard.Undecodable as error:
-            reason = str(error)
-        if reason:
-            faults[i] = Fault(Code.invalid_avro, "", reason)
-
-    def _why(self, payload: bytes, otherwise: str) -> Fault:
-        fault = self._walker.fault(payload)
-        return fault or Fault(Code.invalid_avro, "", otherwise)
+    def _walk(
+        self, payloads: Sequence[bytes], places: Iterable[int], faults: dict[int, Fault]
+    ) -> None:
+        for i in places:
+            fault = self._walker.fault(payloads[i])
+            if fault is not None:
+                faults[i] = fault
