@@ -24,8 +24,10 @@ WHO = st.sampled_from([PEOPLE[0]] * 5 + PEOPLE)
 """The first is a hot key."""
 
 STEPS = st.sampled_from(
-    [0, 1, MINUTE, HOUR, 5 * HOUR, 20 * HOUR, 2 * DAY, 8 * DAY, 15 * DAY, 40 * DAY, 1500 * DAY]
+    [0, 1, MINUTE, HOUR, 20 * HOUR, DAY, DAY, 7 * DAY, 14 * DAY, 28 * DAY, 1500 * DAY]
 )
+"""Windows, gaps and deadlines are sums of these, so that records fall on their very ends."""
+
 AMOUNTS = st.sampled_from([0.0, 0.0, 2.0**-41, 2.0**-40, 0.01, 9.99, 123.45, 1e9, 1e300])
 
 
@@ -53,7 +55,7 @@ DRAFTS = st.builds(
     who=WHO,
     other=st.sampled_from(PEOPLE),
     step=STEPS,
-    late=st.sampled_from([0] * 12 + [MINUTE, 3 * DAY, 20 * DAY, 3000 * DAY]),
+    late=st.sampled_from([0] * 12 + [1, HOUR, 3 * DAY, 20 * DAY, 3000 * DAY]),
     gap=st.sampled_from([0] * 9 + [1, 3]),
     event_kind=st.sampled_from([0, 1, 2, 3, 4, 5, 5, 5, 5, 6, 7]),
     amount=AMOUNTS,

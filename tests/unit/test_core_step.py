@@ -99,6 +99,16 @@ def test_records_below_the_position_are_skipped_but_move_w() -> None:
     assert store.watermark == Watermark(T0 + 2 * HOUR)
 
 
+def test_shard_that_is_ahead_of_the_batch_stays_there() -> None:
+    """After a rewind the other shards of a partition fold again; this one waits for them."""
+    store = replay()
+    feed(store, [event(0, T0), event(5, T0 + HOUR)])
+    position = store.positions[shard(ANNA)]
+    store.watermark = Watermark()
+    feed(store, [event(0, T0)])
+    assert store.positions[shard(ANNA)] == position
+
+
 def test_shards_that_do_not_advance_stay() -> None:
     """Their rows are neither folded nor closed, and have no position in the outcome."""
     store = replay()
@@ -348,3 +358,41 @@ def test_prefix_is_the_batch_cut_at_an_offset() -> None:
     assert (len(part.controls), len(part.rejected)) == (0, 1)
     assert part.events.identities == batch.events.identities
     assert batch.prefix(4) is batch
+
+
+def test_late_purchase_counts_until_the_deadline_has_passed() -> None:
+    """With W on the very deadline it still counts, one millisecond later it does not."""
+    deadline = T0 + 14 * DAY + HOUR
+    for w, label in ((deadline, 0.0), (deadline + 1, 1.0)):
+        store = replay()
+        feed(store, [event(0, T0)])
+        store.watermark = Watermark(w)
+        feed(store, [event(1, T0 + 14 * DAY), event(2, deadline + 2, BEN, Kind.OTHER)])
+        assert [(e.model, e.label) for e in store.closed[shard(ANNA)]] == [("churn", label)]
+
+
+def test_link_makes_labels_uncertain_from_its_w_on() -> None:
+    """A link that came with W past the deadline leaves the label certain."""
+    deadline = T0 + 14 * DAY + HOUR
+    for w, flags in ((deadline, 1), (deadline + 1, 0)):
+        store = replay()
+        feed(store, [event(0, T0)])
+        store.watermark = Watermark(w)
+        late = event(1, T0 + DAY, kind=Kind.OTHER, links=[BEN])
+        feed(store, [late, event(2, deadline + 2, BEN, Kind.OTHER)])
+        assert [e.flags for e in store.closed[shard(ANNA)]] == [flags]
+
+
+def test_no_more_than_five_examples_are_open() -> None:
+    """While W stands still nothing closes; the sixth opening waits for a free slot."""
+    store = replay()
+    for week in range(7):
+        feed(store, [event(week, T0 + 7 * week * DAY)])
+    row = CATALOG.decode_fragments([store.fragments[ANNA]])[0]
+    assert row["slot_ts"].tolist() == [T0 + 7 * week * DAY for week in range(5)]
+    assert row["last_open"] == T0 + 28 * DAY
+    store.watermark = Watermark(T0 + 44 * DAY)
+    feed(store, [event(9, T0 + 44 * DAY, kind=Kind.OTHER)])
+    row = CATALOG.decode_fragments([store.fragments[ANNA]])[0]
+    assert row["slot_ts"][0] == T0 + 44 * DAY
+    assert row["slot_open"].tolist() == [3, 0, 0, 2, 2]
