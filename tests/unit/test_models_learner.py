@@ -12,6 +12,7 @@ from models import discover
 from models.laws import FEATURES, stream
 from models.learner import Learner, Schedule, slices
 from models.percentiles import LEAST
+from models.recent import Recent
 from models.snapshot import decode_scoring, encode
 
 
@@ -125,3 +126,21 @@ def test_reading_goes_on_where_the_first_model_stands() -> None:
         made.restore({}, topic, 7, 1_000),
     ]
     assert places == [200, 10, 250, 0, 5, 7]
+
+
+def test_the_recent_do_not_depend_on_blocks() -> None:
+    """Blocks smaller and larger than what is remembered leave the same rows in the same places."""
+    values = np.arange(100.0)
+    whole = Recent("x", 8, np.float64)
+    whole.add(values)
+    assert sorted(whole.rows.tolist()) == values[-8:].tolist()
+    for size in (1, 3, 8, 11, 60):
+        parts = Recent("x", 8, np.float64)
+        for at in range(0, 100, size):
+            parts.add(values[at : at + size])
+        assert parts.rows.tolist() == whole.rows.tolist()
+        again = Recent("x", 8, np.float64)
+        again.load(parts.state())
+        again.add(values[:3])
+        parts.add(values[:3])
+        assert again.rows.tolist() == parts.rows.tolist()
