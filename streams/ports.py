@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 from afflux.names import AffluxError
 from streams.records import Headers, RecordBatch
@@ -72,8 +72,7 @@ class Plane(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A record to produce."""
 
     topic: str
@@ -81,7 +80,7 @@ class Message:
     value: bytes | None
     partition: int | None = None
     """None: by murmur2 of the key, as Java's producer does."""
-    headers: Headers = field(default_factory=tuple)
+    headers: Headers = ()
 
 
 class Delivery(Protocol):

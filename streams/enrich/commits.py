@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from itertools import repeat
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,12 +96,11 @@ class CommitPlanner:
     def _fragments(
         self, identities: Sequence[Identity], shard: NDArray[np.int32], outcome: StepOutcome
     ) -> dict[int, list[tuple[Identity, Dataset, bytes]]]:
-        changed = np.flatnonzero(outcome.fragment_changed)
-        data = self._catalog.encode_rows(outcome.fragment[changed])
-        return _grouped(
-            (s, (identities[r], EVENTS, b))
-            for s, r, b in zip(shard[changed].tolist(), changed.tolist(), data, strict=True)
-        )
+        rows, slices = _sorted_by_shard(np.flatnonzero(outcome.fragment_changed), shard)
+        data = self._catalog.encode_rows(outcome.fragment[rows])
+        names = [identities[r] for r in rows.tolist()]
+        writes = list(zip(names, repeat(EVENTS), data, strict=False))
+        return {s: writes[part] for s, part in slices.items()}
 
     def _served(
         self,
@@ -108,15 +109,16 @@ class CommitPlanner:
         outcome: StepOutcome,
         rows: Rows,
     ) -> dict[int, list[tuple[Identity, bytes]]]:
-        changed = np.flatnonzero(outcome.served_changed)
-        data = self._catalog.encode_rows(outcome.served[changed])
+        changed = outcome.served_changed.copy()
+        changed[outcome.deleted] = False
+        order, slices = _sorted_by_shard(np.flatnonzero(changed), shard)
+        data = self._catalog.encode_rows(outcome.served[order])
         new, old = outcome.event_ids, rows.event_ids
-        deleted = set(outcome.deleted.tolist())
-        return _grouped(
-            (s, (identities[r], b + (new[r].encode() if r in new else old[r])))
-            for s, r, b in zip(shard[changed].tolist(), changed.tolist(), data, strict=True)
-            if r not in deleted
-        )
+        writes = [
+            (identities[r], b + (new[r].encode() if r in new else old[r]))
+            for r, b in zip(order.tolist(), data, strict=True)
+        ]
+        return {s: writes[part] for s, part in slices.items()}
 
     def _attributes(
         self,
@@ -144,21 +146,18 @@ class CommitPlanner:
     def _outboxes(
         self, identities: Sequence[Identity], shard: NDArray[np.int32], outcome: StepOutcome
     ) -> dict[int, Outbox]:
-        owners = _grouped(
-            (s, identities[r])
-            for s, r in zip(shard[outcome.scored].tolist(), outcome.scored.tolist(), strict=True)
-        )
+        scored, slices = _sorted_by_shard(outcome.scored, shard)
+        names = [identities[r] for r in scored.tolist()]
+        owners = {s: names[part] for s, part in slices.items()}
         retracted = _grouped((int(shard[r]), identities[r]) for r in outcome.deleted.tolist())
         closed = outcome.closed
-        examples = _grouped(
-            (s, (self._models[m], data))
-            for s, m, data in zip(
-                closed["shard"].tolist(),
-                closed["model"].tolist(),
-                self._encode_examples(self._catalog, closed, identities) if len(closed) else (),
-                strict=True,
-            )
-        )
+        examples: dict[int, list[tuple[bytes, bytes]]] = {}
+        if len(closed):
+            encoded = self._encode_examples(self._catalog, closed, identities)
+            models = [self._models[m] for m in closed["model"].tolist()]
+            pairs = list(zip(models, encoded, strict=True))
+            # Sorted by shard already: their order is part of the contract.
+            examples = {s: pairs[part] for s, part in _runs(closed["shard"]).items()}
         controls = _grouped(
             (c.origin[0], (c.identity, self._encode_control(c)))
             for c in outcome.derived
@@ -171,6 +170,22 @@ class CommitPlanner:
             )
             for s in shards
         }
+
+
+def _sorted_by_shard(
+    rows: NDArray[np.integer[Any]], shard: NDArray[np.int32]
+) -> tuple[NDArray[np.integer[Any]], dict[int, slice]]:
+    """Rows in the order of their shards, and where each shard's are."""
+    rows = rows[np.argsort(shard[rows], kind="stable")]
+    return rows, _runs(shard[rows])
+
+
+def _runs(values: NDArray[np.int32]) -> dict[int, slice]:
+    """Value -> where it is, in an array whose equal values stand together."""
+    if not len(values):
+        return {}
+    cuts = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]
+    return {int(values[a]): slice(a, b) for a, b in itertools.pairwise(cuts)}
 
 
 def _grouped(pairs: Iterable[tuple[int, T]]) -> dict[int, list[T]]:
