@@ -74,6 +74,9 @@ def create_app(
 ) -> ShellApp:
     """The app of the plane with this name ("enrich" or "learn"). Needs a running event loop."""
     register = AGENTS[name]
+    if name == learn.NAME:
+        wait = max(settings.fetch_wait_ms, learn.FETCH_WAIT_MS)
+        settings = settings.model_copy(update={"fetch_wait_ms": wait})
     app = ShellApp(
         settings.group_of(name),
         broker=_broker_urls(settings),

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any
 
 from confluent_kafka import KafkaError, Producer
@@ -17,6 +18,7 @@ from confluent_kafka import KafkaError, Producer
 from afflux.names import AffluxError
 from streams.bulk import BulkProducer
 from streams.errors import BrokerUnavailable
+from streams.metrics import Metrics
 from streams.ports import Message
 from streams.producing import failure, produce, producer_options
 from streams.settings import StreamSettings
@@ -35,9 +37,15 @@ class DeliveryClosed(BrokerUnavailable):
 
 
 class KafkaDelivery:
-    """Implements `ports.Delivery`. Create it in a running event loop; close it at the end."""
+    """Implements `ports.Delivery`. Create it in a running event loop; close it at the end.
 
-    def __init__(self, settings: StreamSettings) -> None:
+    metrics, plane: where the time of every send is observed.
+    """
+
+    def __init__(
+        self, settings: StreamSettings, metrics: Metrics | None = None, plane: str = "enrich"
+    ) -> None:
+        self._seconds = None if metrics is None else metrics.delivery_seconds.labels(plane)
         self._loop = asyncio.get_running_loop()
         self._options = producer_options(settings, on_error=self._on_error)
         self._producer = Producer(self._options)
@@ -59,14 +67,18 @@ class KafkaDelivery:
         if not messages:
             return []
         self._replace_broken()
+        began = monotonic()
         sending = _Sending(self._loop, len(messages), self._finished)
         self._waiting.add(sending)
         try:
             for index, message in enumerate(messages):
                 await self._produce(message, sending.callback(index))
-            return await sending.done
+            offsets = await sending.done
         finally:
             self._waiting.discard(sending)
+        if self._seconds is not None:
+            self._seconds.observe(monotonic() - began)
+        return offsets
 
     async def close(self) -> None:
         """Wait shortly for what is under way; whatever is not acknowledged then, fails."""

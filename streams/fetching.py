@@ -28,6 +28,7 @@ from aiokafka.structs import (  # type: ignore[import-untyped]
     TopicPartition,
 )
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from mode.threads import WorkerThread
 
 from streams.log_ends import log_ends
 from streams.ports import TP
@@ -61,9 +62,18 @@ class Taken:
     high_watermarks: dict[TP, int] = field(default_factory=dict)
 
 
+class _DaemonThread(WorkerThread):
+    """Does not keep a process alive whose worker has ended."""
+
+    def __init__(self, service: Any, **kwargs: Any) -> None:
+        super().__init__(service, **kwargs)
+        self.daemon = True
+
+
 class FetchThread(AIOKafkaConsumerThread):
     """Faust's consumer thread, reading `max_records` of every topic partition that has room."""
 
+    Worker = _DaemonThread
     consumer: BatchConsumer
 
     def __post_init__(self) -> None:
@@ -89,6 +99,17 @@ class FetchThread(AIOKafkaConsumerThread):
             heartbeat_interval_ms=conf.heartbeat_interval_ms,
             **conf.aiokafka(),
         )
+
+    async def on_start(self) -> None:
+        """Connect."""
+        await super().on_start()
+        # While a partition has unread records aiokafka fetches nothing from its broker, for the
+        # 100 ms that it hard-codes: a busy partition would make the others stale.
+        self._ensure_consumer()._fetcher._prefetch_backoff = self.settings.fetch_wait_ms / 1000
+
+    def on_crash(self, msg: str, *fmt: Any, **kwargs: Any) -> None:
+        """Say it where logs go; the worker starts another consumer."""
+        self.log.debug(msg.format(*fmt))
 
     async def take(self, active: frozenset[TP], timeout: float) -> Taken:
         """The next batches of these topic partitions; empty after `timeout` seconds."""

@@ -131,8 +131,11 @@ class Ownership:
         if self._recovery is None or self._recovery.done():
             self._recovery = asyncio.create_task(self._recover())
 
-    def fail(self, partitions: Iterable[int], error: Exception) -> None:
-        """Lose these because of an error that nobody expected; too many in a row stop us."""
+    def fail(self, partitions: Iterable[int], error: Exception) -> bool:
+        """Lose these because of an error that nobody expected.
+
+        Too many in a row stop the worker: then it returns True.
+        """
         numbers = list(partitions)
         self._log.error("%s failed", _partitions(numbers), exc_info=error)
         for number in numbers:
@@ -144,8 +147,9 @@ class Ownership:
             )
             reason.__cause__ = error
             self._halt(reason)
-        else:
-            self.lose(numbers, repr(error))
+            return True
+        self.lose(numbers, repr(error))
+        return False
 
     def succeeded(self, partition: int) -> None:
         """A batch was folded: failures do not count as in a row any more."""
@@ -226,7 +230,8 @@ class Ownership:
                 self._halt(stop)
                 return
             except Exception as error:
-                self.fail(numbers, error)
+                if self.fail(numbers, error):
+                    return
             else:
                 self._log.info("%s resumed after %.1f s", _partitions(numbers), monotonic() - began)
 

@@ -140,7 +140,7 @@ class Keeper:
         if app.lanes.halted.done():
             app.lanes.halted.result()
         if not self._stop.is_set():
-            raise app.crash_reason or RuntimeError("the consumer ended")
+            raise app.crash_reason or _error_of(running) or RuntimeError("the consumer ended")
 
     async def _wait(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -176,8 +176,10 @@ async def _stop_app(app: ShellApp, running: asyncio.Future[None]) -> None:
         log.debug("stopping the app of %s: %r", app.lanes.name, error)
     running.cancel()
     await asyncio.wait({running}, timeout=1)
-    if running.done() and not running.cancelled():
-        running.exception()
+
+
+def _error_of(done: asyncio.Future[None]) -> BaseException | None:
+    return done.exception() if done.done() and not done.cancelled() else None
 
 
 def _on_signals(stop: asyncio.Event) -> None:

@@ -8,7 +8,7 @@ import logging
 import ssl
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from streams.bad_share import BadShare
 from streams.logs import JsonLines, Lines
@@ -28,7 +28,7 @@ def test_plain_settings_reach_both_clients() -> None:
 def test_sasl_over_tls_reaches_both_clients() -> None:
     """Mechanism, user and password are passed through, and a TLS context is made."""
     security = Security(
-        protocol="SASL_SSL", mechanism="SCRAM-SHA-512", username="u", password="hunter2"
+        protocol="SASL_SSL", mechanism="SCRAM-SHA-512", username="u", password=SecretStr("hunter2")
     )
     ours = security.librdkafka()
     theirs = security.aiokafka()
@@ -42,7 +42,7 @@ def test_secrets_do_not_show() -> None:
     """Neither repr, str nor JSON of the settings has a password."""
     settings = StreamSettings(
         brokers="a:1",
-        security=Security(protocol="SASL_PLAINTEXT", username="u", password="hunter2"),
+        security=Security(protocol="SASL_PLAINTEXT", username="u", password=SecretStr("hunter2")),
     )
     assert "hunter2" not in f"{settings} {settings!r} {settings.model_dump_json()}"
 
@@ -67,7 +67,7 @@ def test_settings_do_not_change() -> None:
     """A frozen value."""
     settings = StreamSettings(brokers="a:1")
     with pytest.raises(ValidationError):
-        settings.brokers = "b:1"  # type: ignore[misc]
+        settings.brokers = "b:1"
 
 
 def test_producers_are_idempotent_and_partition_like_java() -> None:
