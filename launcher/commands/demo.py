@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from launcher.console import err, out, print_json
 from launcher.data.names import Name
 from launcher.interrupts import orderly_end
+
+if TYPE_CHECKING:
+    from launcher.demo.result import Result
 
 
 def demo(
@@ -48,7 +51,16 @@ def demo(
     console = err() if as_json else out()
     options = Options(data, events, speed, keep, kafka)
 
+    told: list[Result] = []
+
+    def tell(result: Result) -> None:
+        told.append(result)
+        if as_json:
+            print_json(result.to_json())
+
     with orderly_end():
-        result = asyncio.run(run(options, console))
-    if as_json:
-        print_json(result.to_json())
+        try:
+            asyncio.run(run(options, console, tell))
+        except KeyboardInterrupt:
+            if not (keep and told):
+                raise

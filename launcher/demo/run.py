@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -25,6 +26,8 @@ from launcher.worker_process import WorkerProcess, stack_environment
 _HORIZON_MARGIN_DAYS = 366
 _DAY_MS = 86_400_000
 
+_LARGEST_LAG = 4000
+
 
 @dataclass(frozen=True)
 class Options:
@@ -37,8 +40,8 @@ class Options:
     kafka: bool = False
 
 
-async def run(options: Options, console: Console) -> Result:
-    """Run it all. With `keep` it returns only when it is interrupted.
+async def run(options: Options, console: Console, tell: Callable[[Result], None]) -> None:
+    """Run it all and tell the result. With `keep` it goes on until it is interrupted.
 
     Raises LauncherError, and AffluxErrors of the rooms below.
     """
@@ -56,13 +59,12 @@ async def run(options: Options, console: Console) -> Result:
         now = round(time.time() * 1000)
         replay = await asyncio.to_thread(build, data, encode(data), stack.partitions, now)
         ours = complete(load(data_dir=stack.folder))
-        worker = _worker(stack, ours, replay.items[0].at, now)
+        worker = _worker(stack, ours, replay.items[0].at, now, replay.events)
         ends.callback(worker.stop)
         async with Session(ours, stack, worker, replay, data, console) as session:
-            result = await session.run(options.speed)
+            tell(await session.run(options.speed))
             if options.keep:
                 await session.stay()
-        return result
 
 
 def _introduce(console: Console, data: DataSet, why_other: str) -> None:
@@ -76,11 +78,26 @@ def _name(kind: Kind) -> str:
     return "Apache Kafka" if kind == "kafka" else "the embedded broker"
 
 
-def _worker(stack: Stack, settings: Settings, first: int, now: int) -> WorkerProcess:
+def _worker(stack: Stack, settings: Settings, first: int, now: int, events: int) -> WorkerProcess:
     """A worker that does not refuse the data for being old."""
     logs = stack.folder / "logs"
     logs.mkdir(exist_ok=True)
     old = (now - first) // _DAY_MS + _HORIZON_MARGIN_DAYS
     days = max(settings.limits.horizon_days, old)
     extra = {"AFFLUX_LIMITS_HORIZON_DAYS": str(days)}
-    return WorkerProcess(stack_environment(stack, extra), logs / "worker-demo.log")
+    env = {**_learning(events), **stack_environment(stack, extra)}
+    return WorkerProcess(env, logs / "worker-demo.log")
+
+
+def _learning(events: int) -> dict[str, str]:
+    """How far scoring may run ahead of learning: a year goes by in seconds.
+
+    >>> _learning(3000)["AFFLUX_LEARN_MAX_BEHIND"], _learning(10**6)["AFFLUX_LEARN_MAX_BEHIND"]
+    ('150', '4000')
+    """
+    behind = min(_LARGEST_LAG, max(100, events // 20))
+    return {
+        "AFFLUX_LEARN_MAX_BEHIND": str(behind),
+        "AFFLUX_LEARN_PUBLISH_EXAMPLES": str(behind // 4),
+        "AFFLUX_LEARN_PUBLISH_S": "1",
+    }

@@ -64,9 +64,10 @@ class Session:
         with self._console.status("waiting for the worker"):
             await self._watched.ready()
         measured = await self._replayed(speed)
+        with self._console.status("waiting for the learner"):
+            await self._learned()
         with self._console.status("measuring freshness at a steady pace"):
             freshness, paced = await self._freshness()
-            await self._learned()
         counts = await self._settled(len(self._replay.items) + paced)
         people = await self._people()
         letters = await asyncio.to_thread(lambda: list(read_dead_letters(self._streams)))
