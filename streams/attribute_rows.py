@@ -31,7 +31,8 @@ def read_attributes(
     rules = replace(rules, horizon_ms=1 << 60)
     codes = check(candidates, rules)
     names = texts(events.identities)
-    values = batch.column("attributes").to_pylist()
+    place = batch.schema.get_field_index("attributes")  # an older writer may not have it
+    values = batch.column(place).to_pylist() if place >= 0 else [[]] * batch.num_rows
     found: list[tuple[Identity | None, AttributeRecord | Fault]] = []
     for i, pairs in enumerate(values):
         owner = int(events.primary[i])

@@ -64,6 +64,8 @@ class WriterSchemas:
             return text
         try:
             record = parse(text)
+            if record.name != contract:
+                raise RefusedSchema("", f"the record is named {record.name}")
             check_fits(record, parse(schemas.load(contract).json))
             found = WriterSchema(contract, record, open_codec(record, self._codec))
         except RefusedSchema as error:

@@ -80,6 +80,7 @@ def same(a: Decoded, b: Decoded) -> None:
     assert a.faults == b.faults
 
 
+@settings(deadline=None)
 @given(st.lists(events, max_size=8))
 def test_equal_on_valid_events(rows: list[dict[str, Any]]) -> None:
     """Events come out of both codecs as they were written, field by field."""
@@ -125,7 +126,7 @@ def test_equal_on_any_schema(data: st.DataObject) -> None:
     assert bits(fast.batch.to_pylist()) == bits([plain(tree, row) for row in rows])
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None)
 @given(st.lists(damaged(good_payloads) | st.binary(max_size=80) | good_payloads, max_size=12))
 def test_equal_on_damaged_bytes(payloads: list[bytes]) -> None:
     """Every damage is found by both, in the same place, and no row differs."""
@@ -134,7 +135,7 @@ def test_equal_on_damaged_bytes(payloads: list[bytes]) -> None:
     assert len(fast.rows) + len(fast.faults) == len(payloads)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None)
 @given(st.data())
 def test_equal_on_damaged_bytes_of_any_schema(data: st.DataObject) -> None:
     """The same for schemas other than ours."""
@@ -150,6 +151,7 @@ def test_equal_on_damaged_bytes_of_any_schema(data: st.DataObject) -> None:
     same(PyruhvroCodec(tree).decode(payloads), FastavroCodec(tree).decode(payloads))
 
 
+@settings(deadline=None)
 @given(good_payloads, st.binary(max_size=80))
 def test_a_row_is_the_only_reading_of_its_bytes(good: bytes, other: bytes) -> None:
     """No wrong value gets through: what is accepted says the same when it is written again."""
@@ -246,6 +248,7 @@ def test_too_many_bytes_for_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [row["_id"] for row in decoded.batch.to_pylist()] == [str(i) for i in range(20)]
 
 
+@settings(deadline=None)
 @given(st.lists(events, min_size=1, max_size=4))
 def test_rows_to_columns_and_back(rows: list[dict[str, Any]]) -> None:
     """`to_arrow` loses nothing on the way from dictionaries to bytes and back."""
