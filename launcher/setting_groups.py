@@ -144,7 +144,7 @@ class LearnSettings(Group):
     )
     publish_s: float = Field(5.0, gt=0, description="or after this many seconds with new examples")
     max_behind: int = Field(
-        20_000, ge=1, description="scoring waits while the learner is more examples behind"
+        2_000, ge=1, description="scoring waits while the learner is more examples behind"
     )
     patience_s: float = Field(
         10.0, gt=0, description="a learner without progress for so long is not waited for"
