@@ -14,6 +14,7 @@ os.environ.setdefault("FAUST_STRICT", "1")
 
 import faust
 from faust.app.base import BootStrategy
+from faust.tables import TableManager
 
 from streams.admin import Admin
 from streams.agents import enrich, learn
@@ -42,6 +43,15 @@ class _Boot(BootStrategy):
 
     enable_kafka_producer = False
     enable_web = False
+
+
+class _NoTables(TableManager):
+    """There are no tables whose registration Faust's own manager waits a second for."""
+
+    async def on_start(self) -> None:
+        """Start the recovery service: it is what resumes the flow after a rebalance."""
+        await self._update_channels()
+        await self.recovery.start()
 
 
 class ShellApp(faust.App):
@@ -92,6 +102,7 @@ def create_app(
         topic_disable_leader=True,
         # 0 would replace Faust's assignor by one that does not co-partition.
         table_standby_replicas=1,
+        TableManager=_NoTables,
         stream_buffer_maxsize=2,
         stream_wait_empty=False,
         consumer_group_instance_id=settings.instance_id,

@@ -18,43 +18,53 @@ from streams.ports import Rewind, StopPartition
 
 
 @pytest.fixture
-def cluster(brokers: Broker) -> Cluster:
+def cluster(kafka: Broker) -> Cluster:
+    """Fresh topics."""
+    return _cluster(kafka)
+
+
+@pytest.fixture
+def either(brokers: Broker) -> Cluster:
     """Fresh topics on either broker."""
-    made = Cluster(brokers.bootstrap)
+    return _cluster(brokers)
+
+
+def _cluster(broker: Broker) -> Cluster:
+    made = Cluster(broker.bootstrap)
     made.create()
     return made
 
 
-async def test_folds_each_record_once_and_in_order(cluster: Cluster) -> None:
+async def test_folds_each_record_once_and_in_order(either: Cluster) -> None:
     """Two topics of four partitions: what was folded is what was produced, in log order."""
-    cluster.produce(10_000)
+    either.produce(10_000)
     store = MemoryStore()
-    plane = cluster.plane(store)
-    async with cluster.worker(plane) as worker:
+    plane = either.plane(store)
+    async with either.worker(plane) as worker:
         await until(lambda: store.count >= 10_000, about=lambda: store.count)
-        cluster.produce(500)
+        either.produce(500)
         await until(lambda: store.count >= 10_500, about=lambda: store.count)
         assert await worker.end() == 0
-    assert complete(store.folded) == cluster.expected
+    assert complete(store.folded) == either.expected
     assert plane.closed
     assert plane.owned == set()
     lag = await asyncio.to_thread(
-        cluster.admin.lag, cluster.settings.group_of("enrich"), cluster.topics
+        either.admin.lag, either.settings.group_of("enrich"), either.topics
     )
     assert {behind.records for behind in lag.values()} == {0}
 
 
-async def test_goes_on_where_the_store_says(cluster: Cluster) -> None:
+async def test_goes_on_where_the_store_says(either: Cluster) -> None:
     """A second worker starts at the store's positions, not at Kafka's committed offsets."""
-    cluster.produce(2_000)
+    either.produce(2_000)
     store = MemoryStore()
-    async with cluster.worker(cluster.plane(store)):
+    async with either.worker(either.plane(store)):
         await until(lambda: store.count >= 2_000)
-    for tp in cluster.expected:
+    for tp in either.expected:
         store.restore(tp, 100)
-    async with cluster.worker(cluster.plane(store)):
+    async with either.worker(either.plane(store)):
         await until(lambda: store.count >= 2_000)
-    assert complete(store.folded) == cluster.expected
+    assert complete(store.folded) == either.expected
 
 
 async def test_older_store_under_a_busy_worker(cluster: Cluster) -> None:
@@ -86,29 +96,29 @@ async def test_older_store_under_an_idle_worker(cluster: Cluster) -> None:
 
 
 async def test_store_away_at_start_and_later(
-    cluster: Cluster, caplog: pytest.LogCaptureFixture
+    either: Cluster, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Partitions pause, the worker says so once, and goes on by itself; nothing is lost."""
     caplog.set_level(logging.INFO, "afflux")
-    cluster.produce(1_000)
+    either.produce(1_000)
     store = MemoryStore()
     store.away = True
-    plane = cluster.plane(store)
-    async with cluster.worker(plane) as worker:
+    plane = either.plane(store)
+    async with either.worker(plane) as worker:
         await until(lambda: "paused" in caplog.text)
         store.away = False
         await until(lambda: store.count >= 1_000, about=lambda: caplog.text)
         caplog.clear()
         store.away = True
-        cluster.produce(1_000)
+        either.produce(1_000)
         await until(lambda: "paused" in caplog.text)
         assert store.count == 1_000
         store.away = False
         await until(lambda: store.count >= 2_000, about=lambda: caplog.text)
-        assert caplog.text.count("paused: connection refused") <= cluster.partitions
+        assert caplog.text.count("paused: connection refused") <= either.partitions
         assert "resumed after" in caplog.text
         assert not worker.task.done()
-    assert complete(store.folded) == cluster.expected
+    assert complete(store.folded) == either.expected
 
 
 async def test_rewind_from_process_reads_again(cluster: Cluster) -> None:
@@ -187,17 +197,17 @@ async def test_position_outside_of_the_log(
     assert "position 11 is outside of the log (0 to 10)" in caplog.text
 
 
-async def test_latency_at_ten_events_a_second(cluster: Cluster) -> None:
+async def test_latency_at_ten_events_a_second(either: Cluster) -> None:
     """Under low load a record is folded a few milliseconds after it was produced."""
     store = MemoryStore()
-    producer = Producer({"bootstrap.servers": cluster.bootstrap, "linger.ms": 0})
+    producer = Producer({"bootstrap.servers": either.bootstrap, "linger.ms": 0})
     took = []
-    async with cluster.worker(cluster.plane(store)):
-        cluster.produce(8)
+    async with either.worker(either.plane(store)):
+        either.produce(8)
         await until(lambda: store.count >= 8)
         for number in range(40):
             before, began = store.count, perf_counter()
-            producer.produce(cluster.topics[0], b"v", partition=number % 4)
+            producer.produce(either.topics[0], b"v", partition=number % 4)
             producer.poll(0)
             while store.count == before:
                 await asyncio.sleep(0.0005)
