@@ -22,6 +22,7 @@ from streams.attribute_rows import attribute_fault
 from streams.control_codec import encode_control
 from streams.event_columns import DecodedEvents, read_events
 from streams.example_codec import decode_training_examples, encode_training_examples
+from streams.framing import texts
 from streams.message_writer import EncodeError, writer
 from streams.score_encoding import encode_score_updates
 from streams.updates import (
@@ -86,11 +87,8 @@ def encode_attributes(rows: Sequence[Mapping[str, Any]], checked: bool = True) -
 def primary_identities(batch: pa.RecordBatch) -> list[Identity | None]:
     """The primary identity of each row of event or attribute columns: its Kafka key."""
     events = _read(batch)
-    names = events.identities.take(pa.array(np.maximum(events.primary, 0)))
-    return [
-        Identity(name.encode()) if element >= 0 else None
-        for name, element in zip(names.to_pylist(), events.primary.tolist(), strict=True)
-    ]
+    names = texts(events.identities)
+    return [Identity(names[k]) if k >= 0 else None for k in events.primary.tolist()]
 
 
 def contract_schema(contract: str) -> pa.Schema:
