@@ -108,7 +108,6 @@ def score_update(identity: str, event: dict[str, Any], value: float) -> dict[str
         "profileId": identity,
         "identity": identity,
         "identities": [identity],
-        "shard": 0,
         "positionOffset": 0,
         "positionVersion": 0,
         "eventId": event["_id"],

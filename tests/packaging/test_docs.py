@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +12,13 @@ import pytest
 import typer
 from prometheus_client import CollectorRegistry
 
+import schemas
 from afflux.codes import REJECTED
 from launcher.cli import app
 from launcher.settings import OUTSIDE, fields, variable
 from launcher.settings_docs import configuration, env_example
 from project_files import ROOMS, ROOT, documents, files, inline_code
+from streams.encoding import encode_events
 from streams.metrics import Metrics
 from streams.topics import INPUT_TOPICS, TOPICS, dead_letters
 
@@ -125,6 +128,19 @@ def test_the_glossary_points_at_code() -> None:
     assert len(words) >= 25
     assert words == sorted(words, key=str.lower)
     assert not [path for _, path in rows if not (ROOT / path).exists()]
+
+
+def test_the_event_of_the_readme_is_one() -> None:
+    """The event that the README shows is accepted, and its score has the fields of the contract."""
+    event, score = (
+        json.loads(b) for b in re.findall(r"```json\n(.+?)```", text("README.md"), re.S)
+    )
+    event["timestamp"] = 1_514_888_100_000
+    assert encode_events([event])[0]
+    contract = json.loads(schemas.load("ScoreUpdate").json)
+    assert list(score) == [field["name"] for field in contract["fields"]]
+    [items] = [f["type"]["items"] for f in contract["fields"] if f["name"] == "scores"]
+    assert list(score["scores"][0]) == [field["name"] for field in items["fields"]]
 
 
 def test_decisions_are_listed() -> None:
