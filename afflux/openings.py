@@ -105,6 +105,7 @@ def close(work: Workspace, row: I64, w: I64) -> None:
     due = deadline < w[:, None, None]
     k, slot, model = np.nonzero(due)
     at = row[k]
+    flags = _flags(rows, at, deadline[k, slot, model])
     work.closed.append(
         {
             "row": at,
@@ -116,8 +117,8 @@ def close(work: Workspace, row: I64, w: I64) -> None:
             "served": work.served["slot_value"][at, slot, model],
             "version": work.served["slot_version"][at, slot, model],
             "opening": work.opening[at, slot],
-            "label": _labels(work, at, slot, model),
-            "flags": _flags(rows, at, deadline[k, slot, model]),
+            "label": _labels(work, at, slot, model, flags != 0),
+            "flags": flags,
         }
     )
     _free(work, row, is_open, _bits(due, rules))
@@ -147,13 +148,17 @@ def _free(work: Workspace, row: I64, was: Masks, closed: Masks) -> None:
     work.served_changed[at] = True
 
 
-def _labels(work: Workspace, row: I64, slot: I64, model: I64) -> NDArray[np.float64]:
+def _labels(
+    work: Workspace, row: I64, slot: I64, model: I64, uncertain: Bool
+) -> NDArray[np.float64]:
+    """What linked identities did counts for flagged examples only: it is not of this log."""
     rules = work.catalog.rules
     progress = work.rows["slot_progress"][row, slot, model]
     happened = progress > 0
     linked = work.fetched.linked
     if linked is not None and len(linked):
-        happened |= _linked_happened(work, row, work.rows["slot_ts"][row, slot], model)
+        opened = work.rows["slot_ts"][row, slot]
+        happened |= uncertain & _linked_happened(work, row, opened, model)
     yes = (happened != rules.negated[model]).astype(np.float64)
     return np.where(rules.amount[model], progress, yes)
 
