@@ -49,12 +49,13 @@ class Announcer:
 
     async def announce(self, outboxes: Iterable[Outbox], owners: Owners) -> None:
         """Returns when every record is acknowledged."""
-        messages = self._scores(owners)
+        messages: list[Message] = []
         examples: list[Message] = []
         for box in outboxes:
             messages += [Message(SCORE_UPDATES.name, i, None) for i in box.retracted]
             messages += self._controls(box.controls)
             examples += [Message(TRAINING_EXAMPLES.name, m, data) for m, data in box.examples]
+        messages += self._scores(owners)  # after the retraction of who came back in the same step
         if not messages and not examples:
             return
         offsets = await self._delivery.send([*examples, *messages])

@@ -64,7 +64,9 @@ class CommitPlanner:
         edges = _grouped(
             (int(shard[r]), (identities[r], e.encode())) for r, e in outcome.edges.items()
         )
-        forget = _grouped((int(shard[r]), identities[r]) for r in outcome.deleted.tolist())
+        # Who came back after the delete, within this very step, has a new served row.
+        gone = outcome.deleted[~outcome.served_changed[outcome.deleted]].tolist()
+        forget = _grouped((int(shard[r]), identities[r]) for r in gone)
         moved = np.flatnonzero(outcome.deadline_moved).tolist()
         deadlines = _grouped(
             (int(shard[r]), (identities[r], int(outcome.deadline[r]))) for r in moved
@@ -109,8 +111,7 @@ class CommitPlanner:
         outcome: StepOutcome,
         rows: Rows,
     ) -> dict[int, list[tuple[Identity, bytes]]]:
-        changed = outcome.served_changed.copy()
-        changed[outcome.deleted] = False
+        changed = outcome.served_changed
         order, slices = _sorted_by_shard(np.flatnonzero(changed), shard)
         data = self._catalog.encode_rows(outcome.served[order])
         new, old = outcome.event_ids, rows.event_ids
