@@ -94,8 +94,9 @@ class Catalog:
         if not len(at):
             return np.empty((0, self.dimension), np.float16)
         values = np.concatenate([f.values(table, at) for f in FEATURES], axis=1)
-        vectors: NDArray[np.float16] = np.clip(values, -_LARGEST, _LARGEST).astype(np.float16)
-        return vectors
+        np.maximum(values, -_LARGEST, out=values)
+        np.minimum(values, _LARGEST, out=values)
+        return values.astype(np.float16)
 
     def _layout(self) -> int:
         what = repr(

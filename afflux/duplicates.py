@@ -21,7 +21,7 @@ def accept(ring: U64, ring_at: U32, row: Index, id_hash: U64, start: Bool) -> Bo
     if not start.all():
         doubtful |= _repeated(id_hash)
     if doubtful.any():
-        at = np.flatnonzero(np.isin(row, row[doubtful]))
+        at = np.isin(row, row[doubtful]).nonzero()[0]
         new[at] = _one_by_one(ring, ring_at, row[at], id_hash[at])
         clear = np.ones(len(row), np.bool_)
         clear[at] = False
@@ -38,7 +38,7 @@ def _push(ring: U64, ring_at: U32, row: Index, id_hash: U64, start: Bool) -> Non
         ring_at[row] = (next_at + 1) % RING
         return
     place = rank(start)
-    last = np.flatnonzero(ends(start))
+    last = ends(start).nonzero()[0]
     count = place[last] + 1
     kept = place >= np.repeat(count, count) - RING
     at = (ring_at[row] + place) % RING

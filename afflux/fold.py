@@ -29,7 +29,7 @@ def admit(work: Workspace, s: Stretch) -> tuple[Codes, Stretch]:
         return codes, fresh
     new = accept(work.rows["ring"], work.rows["ring_at"], fresh.row, fresh.id_hash, fresh.start)
     if not new.all():
-        codes[np.flatnonzero(keep)[~new]] = Code.duplicates
+        codes[keep.nonzero()[0][~new]] = Code.duplicates
         fresh = fresh.take(new)
     return codes, fresh
 
@@ -62,7 +62,7 @@ def fold(work: Workspace, s: Stretch) -> None:
 
 def _up_to_first(s: Stretch, mask: Masks) -> Bool:
     """Events of each row up to the first with a mask."""
-    at = np.flatnonzero(mask)
+    at = mask.nonzero()[0]
     if not len(at):
         return np.ones(len(s), np.bool_)
     _, first = np.unique(s.row[at], return_index=True)
@@ -86,4 +86,4 @@ def _fold_one(work: Workspace, s: Stretch, mask: Masks) -> None:
 
 
 def _last_of_rows(s: Stretch) -> I64:
-    return np.flatnonzero(np.append(s.start[1:], True))
+    return np.append(s.start[1:], True).nonzero()[0]

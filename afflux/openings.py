@@ -29,7 +29,7 @@ def candidates(work: Workspace, s: Stretch) -> Masks:
     if not spaced.any():
         return mask
     spaced &= s.ts >= largest_before(s.ts, rows["last_ts"][s.row], s.start)
-    at = np.flatnonzero(spaced)
+    at = spaced.nonzero()[0]
     for bit, model, deadline in zip(rules.bit, work.catalog.models, rules.deadline, strict=True):
         channel = CHANNELS.index(model.eligible.channel)
         adds = channel_of_kind(s.kind) == channel if channel else np.ones(len(s), np.bool_)
@@ -43,9 +43,12 @@ def candidates(work: Workspace, s: Stretch) -> Masks:
 
 def _slot_free(rows: Rows, rules: Rules, row: I64, w: I64) -> Bool:
     is_open = rows["slot_open"][row]
-    due = deadlines(is_open, rows["slot_ts"][row], rules) < w[:, None, None]
-    still = is_open & ~_bits(due, rules)
-    free: Bool = (still == 0).any(axis=1)
+    free: Bool = (is_open == 0).any(axis=1)
+    full = (~free).nonzero()[0]
+    if len(full):
+        is_open, opened = is_open[full], rows["slot_ts"][row[full]]
+        due = deadlines(is_open, opened, rules) < w[full, None]
+        free[full] = (is_open & ~_bits(due, rules) == 0).any(axis=1)
     return free
 
 
@@ -53,22 +56,18 @@ def count(work: Workspace, s: Stretch) -> None:
     """Count events for the outcomes that are open; must come before their fold opens a slot."""
     rows, rules = work.rows, work.catalog.rules
     relevant = rules.any_counts[s.kind] & (work.deadline < NEVER)[s.row]
-    at = np.flatnonzero(relevant)
+    at = relevant.nonzero()[0]
     if not len(at):
         return
-    row, ts = s.row[at], s.ts[at, None, None]
-    opened = rows["slot_ts"][row][:, :, None]
-    counted = (
-        ((rows["slot_open"][row][:, :, None] & rules.bit) != 0)
-        & (opened < ts)
-        & (ts <= opened + rules.window)
-        & (opened + rules.deadline >= s.before[at, None, None])
-        & rules.counts[:, s.kind[at]].T[:, None, :]
-    )
-    k, slot, model = np.nonzero(counted)
-    x = np.where(rules.amount[model], s.amount[at[k]], 1.0)
-    np.add.at(rows["slot_progress"], (row[k], slot, model), x)
-    work.changed[row[k]] = True
+    row, ts, kind, before = s.row[at], s.ts[at, None], s.kind[at], s.before[at, None]
+    is_open, opened = rows["slot_open"][row], rows["slot_ts"][row]
+    after = opened < ts
+    for m, bit in enumerate(rules.bit):
+        in_time = (ts <= opened + rules.window[m]) & (opened + rules.deadline[m] >= before)
+        counted = after & in_time & ((is_open & bit) != 0) & rules.counts[m, kind, None]
+        k, slot = counted.nonzero()
+        x = s.amount[at[k]] if rules.amount[m] else 1.0
+        np.add.at(rows["slot_progress"], (row[k], slot, m), x)
 
 
 def open_slots(work: Workspace, s: Stretch, mask: Masks) -> None:
@@ -85,7 +84,7 @@ def open_slots(work: Workspace, s: Stretch, mask: Masks) -> None:
     number = work.openings + np.arange(len(s))
     work.opening[s.row, slot] = number
     work.opened_by[s.row] = np.stack([s.index, number], axis=1)
-    closing = deadlines(mask, s.ts, work.catalog.rules).min(axis=1)
+    closing = deadlines(mask, s.ts, work.catalog.rules).min(axis=0)
     work.deadline[s.row] = np.minimum(work.deadline[s.row], closing)
     work.openings += len(s)
     work.vectors.append(vectors)
@@ -96,21 +95,21 @@ def open_slots(work: Workspace, s: Stretch, mask: Masks) -> None:
 def close(work: Workspace, row: I64, w: I64) -> None:
     """Close, of distinct rows, what is due before `w[i]`: label it and free its slot."""
     rows, rules = work.rows, work.catalog.rules
-    some = np.flatnonzero(work.deadline[row] < w)
+    some = (work.deadline[row] < w).nonzero()[0]
     if not len(some):
         return
     row, w = row[some], w[some]
     is_open = rows["slot_open"][row]
     deadline = deadlines(is_open, rows["slot_ts"][row], rules)
-    due = deadline < w[:, None, None]
-    k, slot, model = np.nonzero(due)
-    at = row[k]
-    flags = _flags(rows, at, deadline[k, slot, model])
+    due = deadline < w[:, None]
+    model, k, slot = due.nonzero()
+    at, closing = row[k], deadline[due]
+    flags = _flags(rows, at, closing)
     work.closed.append(
         {
             "row": at,
             "model": model,
-            "deadline": deadline[k, slot, model],
+            "deadline": closing,
             "open_ts": rows["slot_ts"][at, slot],
             "open_offset": rows["slot_offset"][at, slot],
             "vector": work.served["slot_vector"][at, slot],
@@ -123,14 +122,14 @@ def close(work: Workspace, row: I64, w: I64) -> None:
     )
     _free(work, row, is_open, _bits(due, rules))
     deadline[due] = NEVER
-    work.deadline[row] = deadline.min(axis=(1, 2))
+    work.deadline[row] = deadline.min(axis=(0, 2))
     work.changed[row] = True
 
 
 def _bits(due: Bool, rules: Rules) -> Masks:
-    bits = np.zeros(due.shape[:2], np.uint32)
-    for m, bit in enumerate(rules.bit):
-        bits[due[:, :, m]] |= bit
+    bits = np.zeros(due.shape[1:], np.uint32)
+    for of_model, bit in zip(due, rules.bit, strict=True):
+        bits[of_model] |= bit
     return bits
 
 

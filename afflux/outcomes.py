@@ -124,10 +124,10 @@ NEVER = np.iinfo(np.int64).max
 
 
 def deadlines(is_open: Masks, opened: I64, rules: Rules) -> I64:
-    """(..., models) closing deadlines of slots opened at `opened`, NEVER of what is not open."""
-    closing = np.full((*opened.shape, len(rules.bit)), NEVER)
-    for m, (bit, deadline) in enumerate(zip(rules.bit, rules.deadline.tolist(), strict=True)):
-        np.add(opened, deadline, out=closing[..., m], where=(is_open & bit) != 0)
+    """(models, ...) closing deadlines of slots opened at `opened`, NEVER of what is not open."""
+    closing = np.empty((len(rules.bit), *opened.shape), np.int64)
+    for m, (bit, deadline) in enumerate(zip(rules.bit, rules.deadline, strict=True)):
+        closing[m] = np.where((is_open & bit) != 0, opened + deadline, NEVER)
     return closing
 
 
@@ -135,6 +135,6 @@ def earliest(rows: Fields, rules: Rules) -> I64:
     """(rows,) earliest open deadline, NEVER where nothing is open."""
     is_open = rows["slot_open"]
     first = np.full(len(is_open), NEVER)
-    some = np.flatnonzero(np.any(is_open, axis=1))
-    first[some] = deadlines(is_open[some], rows["slot_ts"][some], rules).min(axis=(1, 2))
+    some = np.any(is_open, axis=1).nonzero()[0]
+    first[some] = deadlines(is_open[some], rows["slot_ts"][some], rules).min(axis=(0, 2))
     return first

@@ -119,9 +119,9 @@ class LinearScorer:
 
     def _values(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
         slope, shift = self._calibration.T
-        odds = np.clip(slope * z + shift, -_STEEPEST, _STEEPEST)
+        odds = _clip(slope * z + shift, -_STEEPEST, _STEEPEST)
         probability = 1.0 / (1.0 + np.exp(-odds))
-        return np.where(self._amount, np.expm1(np.clip(z, 0.0, _STEEPEST)), probability)
+        return np.where(self._amount, np.expm1(_clip(z, 0.0, _STEEPEST)), probability)
 
     def _percentiles(self, value: NDArray[np.float64]) -> NDArray[np.uint8]:
         percentile = np.zeros(value.shape, np.uint8)
@@ -137,20 +137,26 @@ _STEEPEST = 40.0
 _LARGEST = 60_000.0
 
 
+def _clip(x: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+    """As np.clip, which costs a few microseconds more a call."""
+    return np.minimum(np.maximum(x, low), high)
+
+
 def strongest(parts: NDArray[np.float64]) -> tuple[NDArray[np.uint8], NDArray[np.float16]]:
     """The FACTORS largest by size of the (n, m, features) parts, the strongest first."""
     size = np.abs(parts).reshape(-1, parts.shape[2])
     flat = parts.reshape(size.shape)
     rows = np.arange(len(size))
     factor = np.zeros((len(size), FACTORS), np.uint8)
-    contribution = np.zeros((len(size), FACTORS), np.float16)
+    contribution = np.zeros((len(size), FACTORS))
     for k in range(min(FACTORS, parts.shape[2])):
         best = size.argmax(axis=1)
         factor[:, k] = best
-        contribution[:, k] = np.clip(flat[rows, best], -_LARGEST, _LARGEST)
+        contribution[:, k] = flat[rows, best]
         size[rows, best] = -1.0
     shape = (*parts.shape[:2], FACTORS)
-    return factor.reshape(shape), contribution.reshape(shape)
+    signed = _clip(contribution, -_LARGEST, _LARGEST).astype(np.float16)
+    return factor.reshape(shape), signed.reshape(shape)
 
 
 BUCKETS = ("low", "medium", "high")

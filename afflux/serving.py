@@ -17,7 +17,7 @@ def score(work: Workspace, scorer: Scorer) -> I32:
 
     Where the last event of an owner is an opening, its vector is the owner's too.
     """
-    owners = np.flatnonzero(work.last_event >= 0)
+    owners = (work.last_event >= 0).nonzero()[0]
     moved = work.opened_by[owners, 0] != work.last_event[owners]
     others = owners[moved]
     vectors = [*work.vectors, work.matrix(others, work.rows["last_ts"][others])]
@@ -55,7 +55,7 @@ def _serve_owners(work: Workspace, scorer: Scorer, scores: Scores, owners: I64, 
 def _complete_closed(work: Workspace, scorer: Scorer, scores: Scores) -> None:
     """Examples that were opened in this very step have their served value only now."""
     for chunk in work.closed:
-        at = np.flatnonzero(chunk["opening"] >= 0)
+        at = (chunk["opening"] >= 0).nonzero()[0]
         model = chunk["model"][at]
         chunk["served"][at] = scores.value[chunk["opening"][at], model]
         chunk["version"][at] = scorer.versions[model]

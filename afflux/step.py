@@ -83,7 +83,7 @@ def _fold_stages(
     last = max((len(c) for c in chosen.by_row.values()), default=0)
     for i in range(last + 1):
         here = active if stage is None else active & (stage == i)
-        _fold_stage(work, events, passage, np.flatnonzero(here), counters)
+        _fold_stage(work, events, passage, here.nonzero()[0], counters)
         for row, records in chosen.by_row.items():
             if i < len(records):
                 controls.apply(work, row, *records[i])
@@ -95,7 +95,7 @@ def _stages(events: EventColumns, chosen: Selected) -> I64 | None:
         return None
     stage = np.zeros(len(events), np.int64)
     for row, records in chosen.by_row.items():
-        at = np.flatnonzero(events.identity == row)
+        at = (events.identity == row).nonzero()[0]
         stage[at] = np.searchsorted([c.offset for c, _ in records], events.offset[at])
     return stage
 
@@ -118,7 +118,7 @@ def _fold_stage(
 
 def _close_due(work: Workspace, advancing: Bool, end: Watermark, close_before: int | None) -> None:
     limit = end.value if close_before is None else min(end.value, close_before)
-    rows = np.flatnonzero(advancing)
+    rows = advancing.nonzero()[0]
     openings.close(work, rows, np.full(len(rows), limit))
 
 

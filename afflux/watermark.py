@@ -60,7 +60,7 @@ def _through(
     w = np.empty(n + 1, np.int64)
     w[0] = watermark.value if watermark.value != NONE_MS else time[0]
     np.maximum.accumulate(np.concatenate([w[:1], time]), out=w)
-    jumps = np.flatnonzero(time > w[:-1] + JUMP_MS)
+    jumps = (time > w[:-1] + JUMP_MS).nonzero()[0]
     smooth = int(jumps[0]) if len(jumps) else n
     w[0] = watermark.value
     at = _settled(Watermark(int(w[smooth]), watermark.pending, watermark.witness))

@@ -72,7 +72,7 @@ class Stretch:
         """The events where `keep`."""
         if keep.all():
             return self
-        at = np.flatnonzero(keep)
+        at = keep.nonzero()[0]
         row = self.row[at]
         return Stretch(
             self.index[at], row, self.offset[at], self.ts[at], self.kind[at], self.amount[at],
@@ -151,7 +151,7 @@ class Workspace:
         if linked is None or not len(linked):
             return matrix
         owner = self.fetched.linked_owner
-        mine = np.flatnonzero(np.isin(row, owner))
+        mine = np.isin(row, owner).nonzero()[0]
         if len(mine):
             place = np.full(len(self.changed), -1)
             place[row[mine]] = np.arange(len(mine))

@@ -44,10 +44,10 @@ def channel_of_kind(kind: U8) -> I64:
 def addends(row: I64, ts: I64, kind: U8, amount: F64, quantity: F64) -> Addends:
     """What the events add: 1 to `events` and to the channel of their kind; money and items."""
     channel = channel_of_kind(kind)
-    counted = np.flatnonzero(channel >= 0)
+    counted = (channel >= 0).nonzero()[0]
     bought = kind == Kind.PURCHASE
-    paid = np.flatnonzero(bought & (np.abs(amount) >= LEAST))
-    carried = np.flatnonzero(bought & (np.abs(quantity) >= LEAST))
+    paid = (bought & (np.abs(amount) >= LEAST)).nonzero()[0]
+    carried = (bought & (np.abs(quantity) >= LEAST)).nonzero()[0]
     at = np.concatenate([np.arange(len(row)), counted, paid, carried])
     one, many = len(row) + len(counted), len(at)
     channels = np.zeros(many, np.int64)

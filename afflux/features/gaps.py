@@ -30,14 +30,14 @@ class PurchaseGaps:
 
     def update(self, rows: Fields, cut: Cut) -> None:
         """Count, sum (ms) and sum of squares (days) of the gaps, in offset order."""
-        bought = np.flatnonzero(cut.kind == Kind.PURCHASE)
+        bought = (cut.kind == Kind.PURCHASE).nonzero()[0]
         if not len(bought):
             return
         order, start = by_row(cut.row[bought])
         at = bought[order]
         row, ts = cut.row[at], cut.ts[at]
         before = largest_before(ts, rows["kind_last"][row, Kind.PURCHASE], start)
-        gap = np.flatnonzero((before > 0) & (ts > before))
+        gap = ((before > 0) & (ts > before)).nonzero()[0]
         row, ms = row[gap], (ts - before)[gap]
         days = ms / DAY_MS
         np.add.at(rows["gap_n"], row, 1)
