@@ -16,6 +16,7 @@ import numpy as np
 
 from afflux.catalog import Catalog
 from afflux.columns import empty_events
+from afflux.names import AffluxError
 from afflux.outcome import Batch, Control
 from afflux.position import FENCE, NONE_MS
 from afflux.scoring import Scorer
@@ -315,11 +316,20 @@ class EnrichPlane:
                 if part.number not in self._parts:
                     continue
                 try:
+                    await self._check_announced(part)
                     await self._check_store(part)
                     await self._advance_untouched(part)
                 except LostRace as race:
                     await self._rewind(part, race)
                 await self._tick_if_idle(part)
+
+    async def _check_announced(self, part: OwnedPartition) -> None:
+        """An announcement that failed while nothing followed it is made again from the outbox."""
+        if part.announcing is not None and part.announcing.done():
+            try:
+                await part.announced()
+            except AffluxError as error:
+                raise LostRace(f"an announcement failed ({error})") from error
 
     async def _check_store(self, part: OwnedPartition) -> None:
         stored = await self._store.positions(part.shards)

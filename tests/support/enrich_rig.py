@@ -17,6 +17,7 @@ from profile_store.contract import ShardStore
 from profile_store.errors import StoreUnavailable
 from streams.bad_records import BadRecord, Limits
 from streams.decoding import Decoder
+from streams.delivery import DeliveryClosed
 from streams.enrich import EnrichPlane, EnrichSettings
 from streams.ports import TP, LogRange, Message, Rewind
 from streams.records import Headers, RecordBatch
@@ -62,7 +63,7 @@ class Logs:
             if self.fail_after is not None:
                 self.fail_after -= 1
                 if self.fail_after < 0:
-                    raise ConnectionError("the producer was closed")
+                    raise DeliveryClosed("the producer was closed")
             if m.topic == EXPERIENCE_EVENTS.name:
                 if not self.frozen:
                     record = Logged(m.key, m.value, self.now, m.headers)
