@@ -41,6 +41,16 @@ def moment(ms: int) -> str:
     return f"{day(ms)} {datetime.fromtimestamp(ms / 1000, UTC):%H:%M}"
 
 
+def words(name: str) -> str:
+    """A name of our contracts in words.
+
+    >>> words("householdSize"), words("loyalty_tier")
+    ('household size', 'loyalty tier')
+    """
+    spaced = "".join(f" {c.lower()}" if c.isupper() else c for c in name)
+    return spaced.replace("_", " ").strip()
+
+
 def facts(engagement: Engagement) -> Iterator[str]:
     """What happened, a line each; what never happened has no line."""
     if engagement.first_seen is not None and engagement.last_seen is not None:
@@ -80,8 +90,7 @@ def reasons(score: Score) -> str:
 
 def _parts(profile: Profile) -> Iterator[RenderableType]:
     if profile.attributes:
-        known = ", ".join(f"{name} {content}" for name, content in profile.attributes.items())
-        yield Text(known)
+        yield Text(", ".join(f"{words(n)}: {v}" for n, v in profile.attributes.items()))
     if profile.engagement is not None:
         for line in facts(profile.engagement):
             yield Text(line)

@@ -79,11 +79,17 @@ def _constant(text: str, rows: int, absent: pa.Array | None = None) -> pa.Array:
 def _lines(items: pa.Array) -> pa.Array:
     flat = items.flatten()
     offsets = items.offsets.to_numpy() - items.offsets[0].as_py()
-    count = len(flat)
-    category = _struct({"categoryName": flat.field("category")})
     lines = {name: flat.field(name) for name in ("SKU", "name", "quantity", "priceTotal")}
-    lines["productCategories"] = pa.ListArray.from_arrays(_each(count), category)
+    lines["productCategories"] = _categories(flat.field("category"))
     return pa.ListArray.from_arrays(pa.array(offsets), _struct(lines, optional=False))
+
+
+def _categories(names: pa.Array) -> pa.Array:
+    """One category a line, none where it is not known."""
+    known = names.is_valid().to_numpy(zero_copy_only=False)
+    ends = np.concatenate([[0], np.cumsum(known)]).astype(np.int32)
+    category = _struct({"categoryName": names.drop_null()}, optional=False)
+    return pa.ListArray.from_arrays(pa.array(ends), category)
 
 
 def _struct(parts: dict[str, pa.Array], optional: bool = True) -> pa.Array:
