@@ -56,12 +56,14 @@ def moved(
     controls: Selected,
 ) -> dict[int, Position]:
     """The positions after the step."""
-    result = {}
+    result, here = {}, TopicPosition(b"", batch.end, end)
     for shard, old in positions.items():
         topics = list(old.topics)
         at = topics[batch.topic]
+        if here.topic_id != at.topic_id:
+            here = TopicPosition(at.topic_id, batch.end, end)
         if batch.end >= at.offset:
-            topics[batch.topic] = TopicPosition(at.topic_id, batch.end, end)
+            topics[batch.topic] = here
         counters = tuple(map(add, old.counters, added[shard].tolist()))
         origins = controls.origins.get(shard, old.origins)
         result[shard] = Position(
