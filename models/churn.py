@@ -10,7 +10,7 @@ from afflux.names import ModelName
 from afflux.outcomes import ModelSpec, Outcome
 from models.contract import LinearRecipe, Model
 
-RECIPE = LinearRecipe(loss="log", rate=0.003, intercept_rate=0.01, prior=3_000)
+RECIPE = LinearRecipe(loss="log", rate=0.003, intercept_rate=0.01, prior=100)
 
 
 def pipeline() -> Any:

@@ -16,7 +16,7 @@ from afflux.names import ModelName
 from afflux.outcomes import ModelSpec, Outcome
 from models.contract import LinearRecipe, Model
 
-RECIPE = LinearRecipe(loss="huber", rate=0.003, intercept_rate=0.1, huber=0.5, prior=3_000)
+RECIPE = LinearRecipe(loss="huber", rate=0.0005, intercept_rate=0.1, huber=0.5, prior=3_000)
 
 
 def pipeline() -> Any:
