@@ -60,34 +60,46 @@ def _broken(events: Candidates, rules: Rules) -> Iterator[tuple[Code, Bool]]:
 
 
 def _broken_texts(events: Candidates) -> Iterator[tuple[Code, Bool]]:
-    n = len(events)
+    items, entries, identities = (
+        _Ragged(len(events), row)
+        for row in (events.item_row, events.entry_row, events.identity_row)
+    )
     for length in events.text_length.values():
         yield Code.empty_string, length == 0
     for length in events.item_text_length.values():
-        yield Code.empty_string, _rows(n, events.item_row, length == 0)
+        yield from items.rows(Code.empty_string, length == 0)
     empty = np.array([not name for name in events.namespaces], np.bool_)
-    yield Code.empty_string, _rows(n, events.entry_row, empty[events.entry_namespace])
-    yield Code.empty_string, _rows(n, events.identity_row, events.identity_length == 0)
+    yield from entries.rows(Code.empty_string, empty[events.entry_namespace])
+    yield from identities.rows(Code.empty_string, events.identity_length == 0)
     wrong = np.array([not NAMESPACE.fullmatch(name) for name in events.namespaces], np.bool_)
-    yield Code.invalid_identity, _rows(n, events.entry_row, wrong[events.entry_namespace])
-    long = events.identity_length > MAX_ID_BYTES
-    yield Code.invalid_identity, _rows(n, events.identity_row, long)
+    yield from entries.rows(Code.invalid_identity, wrong[events.entry_namespace])
+    yield from identities.rows(Code.invalid_identity, events.identity_length > MAX_ID_BYTES)
 
 
 def _broken_money(events: Candidates) -> Iterator[tuple[Code, Bool]]:
-    n, order, item = len(events), events.order_total, events.item_total
+    order, item = events.order_total, events.item_total
     given, item_given = events.has_order_total, events.has_item_total
+    items = _Ragged(len(events), events.item_row)
     yield Code.not_finite_money, given & ~np.isfinite(order)
-    yield Code.not_finite_money, _rows(n, events.item_row, item_given & ~np.isfinite(item))
+    yield from items.rows(Code.not_finite_money, item_given & ~np.isfinite(item))
     yield Code.negative_money, given & (order < 0)
-    yield Code.negative_money, _rows(n, events.item_row, item_given & (item < 0))
-    yield Code.negative_quantity, _rows(n, events.item_row, events.item_quantity < 0)
+    yield from items.rows(Code.negative_money, item_given & (item < 0))
+    yield from items.rows(Code.negative_quantity, events.item_quantity < 0)
     with np.errstate(over="ignore", invalid="ignore"):
         yield Code.out_of_range, amounts(events) > MAX_AMOUNT
         yield Code.out_of_range, quantities(events) > MAX_AMOUNT
 
 
-def _rows(n: int, row: I32, broken: Bool) -> Bool:
-    rows = np.zeros(n, np.bool_)
-    rows[row[broken]] = True
-    return rows
+@dataclass(frozen=True, slots=True)
+class _Ragged:
+    """Elements that belong to rows."""
+
+    n: int
+    row: I32
+
+    def rows(self, why: Code, broken: Bool) -> Iterator[tuple[Code, Bool]]:
+        """The rows of broken elements; nothing where there is none, the usual case."""
+        if broken.any():
+            rows = np.zeros(self.n, np.bool_)
+            rows[self.row[broken]] = True
+            yield why, rows

@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -80,28 +81,28 @@ def cost(work: Callable[[], object], events: int) -> float:
 
 def measure() -> list[dict[str, Any]]:
     """One row a kind of event and batch size."""
-    record = parse(schemas.load("ExperienceEvent").json)
-    found = []
-    for kind, make in (("basket", basket), ("page view", page_view)):
-        for n in BATCHES:
-            rows = [make(i) for i in range(n)]
-            values = encode_events(rows)
-            row: dict[str, Any] = {"kind": kind, "batch": n, "bytes": len(values[0])}
-            payloads = [value[10:] for value in values]
-            for name in CODECS:
-                codec, decoder = open_codec(record, name), Decoder(Limits(1, 64), b"", codec=name)
-                records = _batch(values)
-                row[f"arrow {name}"] = cost(lambda c=codec: c.decode(payloads), n)  # type: ignore[misc]
-                row[f"events {name}"] = cost(lambda d=decoder, r=records: d.events(r), n)  # type: ignore[misc]
-            columns, slow = (
-                writer("ExperienceEvent").columns(rows),
-                MessageWriter("ExperienceEvent", fast=False),
-            )
-            row["encode dicts"] = cost(lambda r=rows: encode_events(r), n)  # type: ignore[misc]
-            row["encode columns"] = cost(lambda c=columns: encode_event_columns(c), n)  # type: ignore[misc]
-            row["encode fastavro"] = cost(lambda s=slow, c=columns: s.write(c), n)  # type: ignore[misc]
-            found.append(row)
-    return found
+    return [
+        _measured(kind, [make(i) for i in range(n)])
+        for kind, make in (("basket", basket), ("page view", page_view))
+        for n in BATCHES
+    ]
+
+
+def _measured(kind: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    n, record = len(rows), parse(schemas.load("ExperienceEvent").json)
+    values = encode_events(rows)
+    payloads, records = [value[10:] for value in values], _batch(values)
+    row: dict[str, Any] = {"kind": kind, "batch": n, "bytes": len(values[0])}
+    for name in CODECS:
+        codec, decoder = open_codec(record, name), Decoder(Limits(1, 64), b"", codec=name)
+        row[f"arrow {name}"] = cost(partial(codec.decode, payloads), n)
+        row[f"events {name}"] = cost(partial(decoder.events, records), n)
+    columns = writer("ExperienceEvent").columns(rows)
+    slow = MessageWriter("ExperienceEvent", fast=False)
+    row["encode dicts"] = cost(partial(encode_events, rows), n)
+    row["encode columns"] = cost(partial(encode_event_columns, columns), n)
+    row["encode fastavro"] = cost(partial(slow.write, columns), n)
+    return row
 
 
 def _batch(values: list[bytes]) -> RecordBatch:

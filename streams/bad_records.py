@@ -72,6 +72,8 @@ class Rejections:
 
     def found(self) -> list[BadRecord]:
         """All of them by offset."""
+        if not self._faults:
+            return []
         records, places = self._records, sorted(self._faults)
         found = []
         for i, shard in zip(places, self._shards(places), strict=True):

@@ -25,9 +25,10 @@ from afflux.columns import (
     U8,
     U64,
     Bool,
-    Kind,
 )
 from streams.framing import texts
+
+_KINDS = {name: int(kind) for name, kind in KIND_OF_EVENT_TYPE.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,7 @@ def _kinds(event_type: pa.Array | None, n: int) -> U8:
         return np.zeros(n, np.uint8)
     encoded = event_type.dictionary_encode()
     names = encoded.dictionary.to_pylist()
-    kinds = [KIND_OF_EVENT_TYPE.get(name, Kind.OTHER) for name in names] + [Kind.OTHER]
+    kinds = [_KINDS.get(name, 0) for name in names] + [0]
     return np.array(kinds, np.uint8)[_codes(encoded)]  # -1, null, is the last one
 
 
