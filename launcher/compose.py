@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from launcher.errors import LauncherError
 from launcher.setting_groups import RegistrySettings
 from launcher.settings import Settings
-from profile_store.options import Durability, RedisOptions
-from streams.registry import ConfluentRegistry, Registry
-from streams.settings import Security, StreamSettings
+
+# The rooms below are imported when they are needed: `afflux --help` needs none of them.
+if TYPE_CHECKING:
+    from profile_store.options import RedisOptions
+    from streams.registry import Registry
+    from streams.settings import StreamSettings
 
 
 def stream_settings(settings: Settings, client_id: str = "afflux") -> StreamSettings:
     """How to reach Kafka. Raises LauncherError for options that do not fit together."""
+    from streams.settings import Security, StreamSettings
+
     kafka, worker = settings.kafka, settings.worker
     try:
         security = Security(
@@ -55,6 +60,8 @@ def stream_settings(settings: Settings, client_id: str = "afflux") -> StreamSett
 
 def redis_options(settings: Settings) -> RedisOptions:
     """How to reach Redis. Raises LauncherError for a URL that is none."""
+    from profile_store.options import Durability, RedisOptions
+
     redis = settings.redis
     options = RedisOptions(
         url=redis.url.get_secret_value(),
@@ -79,6 +86,8 @@ def registry_of(settings: RegistrySettings) -> Registry | None:
     """The client of the schema registry, None where none is set."""
     if not settings.url:
         return None
+    from streams.registry import ConfluentRegistry
+
     options: dict[str, Any] = {"timeout": settings.timeout_s}
     if settings.username:
         password = settings.password.get_secret_value()
