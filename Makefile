@@ -1,10 +1,11 @@
 # `make help` lists the targets. Each one makes .venv and installs Afflux into it when needed.
 
 PYTHONS ?= python3.12 python3.11 python3 python
+ROUNDS  ?= 5
 EXTRAS  := demo,dev,embedded,registry
 BIN     := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock
-QUICK   := -m 'not kafka and not embedded and not redis and not slow and not soak' \
+QUICK   := -m 'not kafka and not embedded and not redis and not slow' \
            --ignore=tests/integration --ignore=tests/e2e
 
 # Before the tests, for the first time takes longer than a test may.
@@ -29,7 +30,7 @@ install: .venv/.ready ## .venv with Afflux, the embedded servers, the demo data 
 demo: .venv/.ready ## replay a year of shopping through Kafka, see live scored profiles
 	@$(BIN)/afflux demo
 
-test: .venv/.ready ## every test but the soak, on real servers where the machine has them
+test: .venv/.ready ## every test, on real servers where the machine has them
 	@$(BIN)/python -c "$$KAFKA_JARS"
 	@$(BIN)/python -m pytest --durations=10
 
@@ -46,8 +47,10 @@ bench: .venv/.ready ## Afflux beside the obvious Faust app, results in benchmark
 bench-quick: .venv/.ready ## the same on few events, under 4 minutes, nothing written
 	@$(BIN)/python -m benchmarks.run --quick
 
-soak: .venv/.ready ## crashes, stops and older Redis copies, for minutes
-	@$(BIN)/python -m pytest -m soak tests
+soak: .venv/.ready ## the crash tests again and again, other seeds each time: ROUNDS=5
+	@$(BIN)/python -c "$$KAFKA_JARS"
+	@PYTHONPATH=tests/support $(BIN)/python -m pytest -p project_soak --rounds $(ROUNDS) \
+	  $(wildcard tests/integration/test_crash*.py) tests/e2e
 
 fmt: .venv/.ready ## format the code and put imports in order
 	@$(BIN)/ruff check --fix --select I,UP,C4 .
