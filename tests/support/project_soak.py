@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 ROUND = "soak_round"
@@ -22,4 +24,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Round r runs with the seed s + 1000 r where a test has a seed s."""
     for item in items:
         if isinstance(item, pytest.Function) and "seed" in item.callspec.params:
-            item.callspec.params["seed"] += 1000 * item.callspec.params[ROUND]
+            params: dict[str, Any] = item.callspec.params
+            params["seed"] += 1000 * params[ROUND]
