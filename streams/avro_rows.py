@@ -1,13 +1,12 @@
-"""Python rows to Arrow columns of a schema tree, and back to what was wrong with a row.
+"""Python rows to Arrow columns of a schema tree.
 
-`to_arrow` is columnar and fast: one pass a column, types compared as sets. It says only that
-something does not fit; `misfit` then walks the rows one by one and names the place.
+Columnar and fast: one pass a column, types compared as sets. It says only that something does
+not fit; `avro_misfit` then walks the rows one by one and names the place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -15,7 +14,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from afflux.findings import escape
 from streams.avro_tree import Field, ListOf, MapOf, Maybe, Node, OneOf, Record, Scalar
 
 _ARROW = {
@@ -25,36 +23,27 @@ _ARROW = {
     "float": pa.float32(),
     "boolean": pa.bool_(),
 }
-_INTEGERS: frozenset[type] = frozenset({int, np.int64, np.int32})
-_NUMBERS: frozenset[type] = _INTEGERS | {float, np.float64, np.float32}
-_TYPES: dict[str, frozenset[type]] = {
+INTEGERS: frozenset[type] = frozenset({int, np.int64, np.int32})
+_NUMBERS: frozenset[type] = INTEGERS | {float, np.float64, np.float32}
+TYPES: dict[str, frozenset[type]] = {
     "string": frozenset({str, np.str_}),
-    "long": _INTEGERS,
+    "long": INTEGERS,
     "double": _NUMBERS,
     "float": _NUMBERS,
     "boolean": frozenset({bool, np.bool_}),
 }
-_EXACT: dict[str, frozenset[type]] = {
-    **_TYPES,
-    "double": _NUMBERS - _INTEGERS,
-    "float": _NUMBERS - _INTEGERS,
+EXACT: dict[str, frozenset[type]] = {
+    **TYPES,
+    "double": _NUMBERS - INTEGERS,
+    "float": _NUMBERS - INTEGERS,
 }
 """What selects a branch of a union: a whole number is a long, not a double."""
 
 _NULL = type(None)
-_LONGS = range(-(1 << 63), 1 << 63)
 
 
 class Misfit(Exception):
     """Rows do not fit the schema."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What does not fit in a row."""
-
-    pointer: str
-    message: str
 
 
 def to_arrow(record: Record, rows: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
@@ -89,7 +78,7 @@ def arrow_type(node: Node) -> pa.DataType:
 def _array(node: Node, values: Sequence[Any], nullable: bool) -> pa.Array:
     match node:
         case Scalar(kind):
-            _expect(values, _TYPES[kind], nullable)
+            _expect(values, TYPES[kind], nullable)
             return pa.array(values, type=_ARROW[kind])
         case Maybe(inner):
             return _array(inner, values, True)
@@ -110,7 +99,7 @@ def _expect(values: Sequence[Any], types: frozenset[type], nullable: bool) -> No
 
 
 def _structs(node: Record, values: Sequence[Any], nullable: bool) -> pa.Array:
-    names = _names(node)
+    names = field_names(node)
     for value in values:
         if value is None and nullable:
             continue
@@ -157,7 +146,7 @@ def _offsets(values: Sequence[Any], nullable: bool = False) -> pa.Array:
 
 
 def _union(branches: tuple[Scalar, ...], values: Sequence[Any], nullable: bool) -> pa.Array:
-    branch_of = {t: i for i, b in enumerate(branches) for t in _EXACT[b.kind]}
+    branch_of = {t: i for i, b in enumerate(branches) for t in EXACT[b.kind]}
     if nullable:
         branch_of[_NULL] = 0
     try:
@@ -175,80 +164,6 @@ def _union(branches: tuple[Scalar, ...], values: Sequence[Any], nullable: bool) 
 
 
 @cache
-def _names(node: Record) -> frozenset[str]:
+def field_names(node: Record) -> frozenset[str]:
+    """Names of the fields of a record."""
     return frozenset(f.name for f in node.fields)
-
-
-def misfit(record: Record, row: object) -> Place | None:
-    """The first place of a row that does not fit; None if all of it does."""
-    return next(_misfits(record, row, ""), None)
-
-
-def _misfits(node: Node, value: Any, at: str) -> Iterator[Place]:
-    match node:
-        case Maybe(inner):
-            if value is not None:
-                yield from _misfits(inner, value, at)
-        case Scalar(kind):
-            if type(value) not in _TYPES[kind]:
-                yield Place(at, f"{_show(value)} where a {kind} is due")
-            elif kind == "long" and int(value) not in _LONGS:
-                yield Place(at, f"{value} needs more than 64 bits")
-            elif kind == "string" and not _encodes(value):
-                yield Place(at, "the text holds half of a surrogate pair")
-            elif type(value) in _INTEGERS and kind in ("double", "float") and abs(value) > 1 << 53:
-                yield Place(at, f"{value} is not exact as a {kind}")
-        case OneOf(branches):
-            fitting = [b for b in branches if type(value) in _EXACT[b.kind]]
-            if not fitting:
-                due = " or ".join(b.kind for b in branches)
-                yield Place(at, f"{_show(value)} where a {due} is due")
-            for branch in fitting:
-                yield from _misfits(branch, value, at)
-        case ListOf(items):
-            if not isinstance(value, list | tuple):
-                yield Place(at, f"{_show(value)} where a list is due")
-            else:
-                for i, item in enumerate(value):
-                    yield from _misfits(items, item, f"{at}/{i}")
-        case MapOf(values):
-            yield from _map_misfits(values, value, at)
-        case Record():
-            yield from _record_misfits(node, value, at)
-
-
-def _map_misfits(values: Node, value: Any, at: str) -> Iterator[Place]:
-    if not isinstance(value, dict):
-        yield Place(at, f"{_show(value)} where an object is due")
-        return
-    for key, item in value.items():
-        if not isinstance(key, str) or not _encodes(key):
-            yield Place(at, f"the name {_show(key)} is no text")
-        else:
-            yield from _misfits(values, item, f"{at}/{escape(key)}")
-
-
-def _record_misfits(node: Record, value: Any, at: str) -> Iterator[Place]:
-    if not isinstance(value, Mapping):
-        yield Place(at, f"{_show(value)} where an object is due")
-        return
-    for name in value.keys() - _names(node):
-        yield Place(f"{at}/{escape(str(name))}", f"{node.name or 'the record'} has no such field")
-    for field in node.fields:
-        if field.name in value:
-            yield from _misfits(field.node, value[field.name], f"{at}/{field.name}")
-        elif field.required:
-            yield Place(f"{at}/{field.name}", "the field is missing")
-
-
-def _encodes(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _show(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -14,7 +14,8 @@ import schemas
 from afflux.codes import Code
 from afflux.names import AffluxError
 from streams import pyruhvro_guard
-from streams.avro_rows import Misfit, arrow_type, misfit, to_arrow
+from streams.avro_misfit import misfit
+from streams.avro_rows import Misfit, arrow_type, to_arrow
 from streams.avro_tree import ListOf, MapOf, Maybe, Node, OneOf, Record, Scalar, parse, wire_schema
 from streams.framing import single_objects
 
