@@ -69,7 +69,10 @@ class TopicReader:
     def read(self, timeout: float = 1.0) -> list[Record]:
         """Up to 500 records, as soon as there is one, or none after `timeout` seconds."""
         records = []
-        for message in self._consumer.consume(_AT_ONCE, timeout):
+        # `consume` with a timeout would wait for all 500.
+        first = self._consumer.poll(timeout)
+        found = [] if first is None else [first, *self._consumer.consume(_AT_ONCE - 1, 0)]
+        for message in found:
             tp = (str(message.topic()), int(message.partition() or 0))
             error = message.error()
             if error is None:
