@@ -61,6 +61,21 @@ def test_the_demo_accounts_for_every_event(tmp_path: Path) -> None:
     assert not (tmp_path / ".afflux" / "run.json").exists()
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_the_demo_runs_on_apache_kafka(kafka: Broker, tmp_path: Path) -> None:
+    """`--kafka` gives the same account on a broker of its own, which it ends."""
+    if kafka.kind != "kafka":
+        pytest.skip("no real Kafka here")
+    done = afflux("demo", "--data", "generated", "--events", "1000", "--kafka", "--json",
+                  cwd=tmp_path, timeout=200)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert result["broker"] == "kafka"
+    assert result["dlq"] == result["rejected"]
+    assert not _ours(tmp_path)
+
+
 @pytest.mark.embedded
 @pytest.mark.slow
 @pytest.mark.timeout(240)

@@ -21,6 +21,8 @@ from launcher.ports import kafka_answers, redis_answers
 from launcher.redis_server import RedisServer
 from runtime_broker import Broker
 
+pytestmark = [pytest.mark.embedded, pytest.mark.redis]
+
 
 def _gone(pid: int, seconds: float = 10.0) -> bool:
     deadline = time.monotonic() + seconds
