@@ -1,0 +1,1 @@
+"""The Faust shell: the only place that speaks Kafka and Arrow."""

@@ -1,0 +1,1 @@
+"""The Faust agents, one a plane. Imported by name, never discovered."""
