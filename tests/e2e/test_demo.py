@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from runtime_broker import Broker
 from runtime_cli import afflux
 
 KEYS = {

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 import redis
-from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
 
 from launcher.embedded import EmbeddedBroker
 from launcher.errors import MissingProgram, StartFailed
@@ -20,6 +18,11 @@ from launcher.kafka import KafkaServer, new_cluster_id
 from launcher.ports import kafka_answers, redis_answers
 from launcher.redis_server import RedisServer
 from runtime_broker import Broker
+from streams.admin import Admin
+from streams.bulk import BulkProducer
+from streams.consume import TopicReader
+from streams.settings import StreamSettings
+from streams.topics import Topic
 
 pytestmark = [pytest.mark.embedded, pytest.mark.redis]
 
@@ -37,16 +40,28 @@ def _gone(pid: int, seconds: float = 10.0) -> bool:
     return False
 
 
+def _admin(bootstrap: str) -> Admin:
+    return Admin(_settings(bootstrap), timeout=20)
+
+
+def _settings(bootstrap: str) -> StreamSettings:
+    return StreamSettings.model_validate({"brokers": bootstrap})
+
+
+def _topic(name: str) -> Topic:
+    return Topic(name, "", (), "delete", "", "")
+
+
 def test_a_record_can_be_produced(brokers: Broker) -> None:
-    """Both brokers take a topic and a record from a plain client."""
-    admin = AdminClient({"bootstrap.servers": brokers.bootstrap})
-    name = Broker.unique()
-    admin.create_topics([NewTopic(name, 2, 1)])[name].result(20)
-    delivered: list[int] = []
-    producer = Producer({"bootstrap.servers": brokers.bootstrap})
-    producer.produce(name, b"v", b"k", on_delivery=lambda e, m: delivered.append(m.offset()))
+    """Both brokers take a topic and a record, and give it back."""
+    settings, name = _settings(brokers.bootstrap), Broker.unique()
+    _admin(brokers.bootstrap).create(2, [_topic(name)])
+    producer = BulkProducer(settings)
+    producer.produce(name, b"k", b"v")
     assert producer.flush(20) == 0
-    assert delivered == [0]
+    with TopicReader(settings, [name]) as reader:
+        records = [(r.key, r.value, r.offset) for r in reader.to_end()]
+    assert records == [(b"k", b"v", 0)]
 
 
 def test_each_test_gets_an_empty_database(redis_url: str) -> None:
@@ -62,14 +77,13 @@ def test_kafka_keeps_its_log_in_a_data_folder(kafka: Broker, tmp_path: Path) -> 
         pytest.skip("no real Kafka here")
     run = new_cluster_id()
     with KafkaServer(tmp_path, run_id=run) as first:
-        admin = AdminClient({"bootstrap.servers": first.bootstrap})
-        admin.create_topics([NewTopic("kept", 1, 1)])["kept"].result(20)
+        assert _admin(first.bootstrap).create(1, [_topic("kept")]) == ["kept"]
         pid = first.pid
     assert _gone(pid)
     with KafkaServer(tmp_path) as second:
-        described = AdminClient({"bootstrap.servers": second.bootstrap}).list_topics(timeout=20)
-    assert "kept" in described.topics
-    assert described.cluster_id == run
+        admin = _admin(second.bootstrap)
+        assert "kept" in admin.describe(["kept"])
+        assert admin.cluster_id() == run
 
 
 def test_redis_keeps_its_rows_in_a_data_folder(tmp_path: Path) -> None:
