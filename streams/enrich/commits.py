@@ -64,9 +64,7 @@ class CommitPlanner:
         edges = _grouped(
             (int(shard[r]), (identities[r], e.encode())) for r, e in outcome.edges.items()
         )
-        # Who came back after the delete, within this very step, has a new served row.
-        gone = outcome.deleted[~outcome.served_changed[outcome.deleted]].tolist()
-        forget = _grouped((int(shard[r]), identities[r]) for r in gone)
+        forget = _grouped((int(shard[r]), identities[r]) for r in _gone(outcome))
         moved = np.flatnonzero(outcome.deadline_moved).tolist()
         deadlines = _grouped(
             (int(shard[r]), (identities[r], int(outcome.deadline[r]))) for r in moved
@@ -111,8 +109,7 @@ class CommitPlanner:
         outcome: StepOutcome,
         rows: Rows,
     ) -> dict[int, list[tuple[Identity, bytes]]]:
-        changed = outcome.served_changed
-        order, slices = _sorted_by_shard(np.flatnonzero(changed), shard)
+        order, slices = _sorted_by_shard(np.flatnonzero(outcome.served_changed), shard)
         data = self._catalog.encode_rows(outcome.served[order])
         new, old = outcome.event_ids, rows.event_ids
         writes = [
@@ -150,7 +147,7 @@ class CommitPlanner:
         scored, slices = _sorted_by_shard(outcome.scored, shard)
         names = [identities[r] for r in scored.tolist()]
         owners = {s: names[part] for s, part in slices.items()}
-        retracted = _grouped((int(shard[r]), identities[r]) for r in outcome.deleted.tolist())
+        retracted = _grouped((int(shard[r]), identities[r]) for r in _gone(outcome))
         closed = outcome.closed
         examples: dict[int, list[tuple[bytes, bytes]]] = {}
         if len(closed):
@@ -171,6 +168,15 @@ class CommitPlanner:
             )
             for s in shards
         }
+
+
+def _gone(outcome: StepOutcome) -> list[int]:
+    """Rows of people who were deleted and did not come back in the same step.
+
+    Who came back has a new served row and scores to announce.
+    """
+    rows: list[int] = outcome.deleted[~outcome.served_changed[outcome.deleted]].tolist()
+    return rows
 
 
 def _sorted_by_shard(

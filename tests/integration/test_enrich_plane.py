@@ -17,7 +17,7 @@ from afflux.examples import LABEL_UNCERTAIN
 from afflux.position import Position
 from core_cases import CATALOG
 from enrich_rig import START, Logs, StoreUnavailable, Worker, rows_of
-from enrich_workload import purchase, workload
+from enrich_workload import delete, purchase, workload
 from profile_store.memory import MemoryShardStore
 from streams.delivery import DeliveryClosed
 from streams.encoding import decode_training_examples
@@ -177,6 +177,26 @@ async def test_a_crash_between_commit_and_acks_loses_no_announcement(seed: int) 
 
 async def _abandon(worker: Worker) -> None:
     await worker.plane.revoked(range(PARTITIONS))
+
+
+async def test_who_comes_back_right_after_a_delete_is_scored_and_not_retracted() -> None:
+    """A delete and a later event in one batch end as in two: a new profile with its scores."""
+    served = []
+    for most in (1, 10):
+        logs = Logs(1)
+        logs.append("experience-events", purchase(START, "e1"))
+        delete(logs, "crm:1", START + 1)
+        logs.append("experience-events", purchase(START + 2, "e2"))
+        store = MemoryShardStore(SHARDS)
+        worker = Worker(store, logs, SHARDS, "w")
+        await worker.own([0])
+        await worker.drain(most=most)
+        served.append({k: v for k, v in store.dump().items() if k.startswith(b"v:")})
+        assert len(served[-1]) == 1
+        last = logs.outputs["score-updates"][-1]
+        assert last.value is not None
+    one_by_one, together = (next(iter(s.values())) for s in served)
+    assert one_by_one == together
 
 
 async def test_a_failed_announcement_at_the_end_of_the_log_is_made_again() -> None:

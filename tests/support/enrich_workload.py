@@ -106,6 +106,11 @@ def purchase(ts: int, event_id: str, who: str = "crm:1") -> Logged:
     return Logged(who.encode(), encode_events([event])[0], ts)
 
 
+def delete(logs: Logs, who: str, ts: int) -> None:
+    """Forget a person."""
+    _control(logs, Control("delete", 0, ts, ts, Identity(who.encode()), 0, None, f"d{ts}"))
+
+
 def _event(
     rng: random.Random, event_id: str, who: str, ts: int, other: str | None
 ) -> dict[str, Any]:

@@ -14,6 +14,7 @@ class FakeLearner:
         self.refreshes = 0
 
     async def refresh(self) -> None:
+        """Learn."""
         self.refreshes += 1
         self.learned_offset += self.step
 
@@ -25,6 +26,7 @@ class FakeClock:
         self.now = 0.0
 
     def __call__(self) -> float:
+        """The time, a little later."""
         self.now += 0.5
         return self.now
 
