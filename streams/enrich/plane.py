@@ -303,7 +303,7 @@ class EnrichPlane:
                 f"{self._bad_share.describe()}; the last one is {bad[-1].code.name} at offset "
                 f"{bad[-1].offset} ({bad[-1].message}). Nothing was skipped: look at "
                 "`afflux dlq list`, mend the producer, then start the worker again; to let the "
-                "records through to the dead-letter topic raise AFFLUX_BAD_SHARE."
+                "records through to the dead-letter topic raise AFFLUX_LIMITS_BAD_SHARE."
             )
 
     # --- once a second ---------------------------------------------------------------------
@@ -339,7 +339,9 @@ class EnrichPlane:
 
     async def _advance_untouched(self, part: OwnedPartition) -> None:
         events, attributes = part.heads[0], part.heads[1]
-        lagging = part.lagging(0)
+        # Also shards that are at the head already, where a crash has cut a wave of deadlines.
+        due = {s for s in part.shards if part.may_be_due(s, events.watermark.value)}
+        lagging = sorted(due.union(part.lagging(0)))
         if lagging:
             here = Batch(0, events.offset, events.offset, empty_events())
             await self._advancer.advance(part, here, events.watermark, lagging, self._scorer)
