@@ -19,8 +19,8 @@ from afflux.names import AffluxError
 from streams.bulk import BulkProducer
 from streams.errors import BrokerUnavailable
 from streams.metrics import Metrics
-from streams.ports import Message
-from streams.producing import failure, produce, producer_options
+from streams.ports import TP, Message
+from streams.producing import batches, failure, produce_run, producer_options
 from streams.settings import StreamSettings
 
 __all__ = ["BulkProducer", "DeliveryClosed", "KafkaDelivery"]
@@ -57,28 +57,28 @@ class KafkaDelivery:
         self._poller = threading.Thread(target=self._poll, name="afflux-delivery", daemon=True)
         self._poller.start()
 
-    async def send(self, messages: Sequence[Message]) -> list[int]:
-        """Offsets of the messages, once all are acknowledged.
+    async def send(self, messages: Sequence[Message]) -> dict[TP, int]:
+        """Where each topic partition goes on after these messages, once all are acknowledged.
 
         Raises MessageRefused for a message that the broker does not take (too large, no such
         topic), DeliveryClosed, or BrokerUnavailable when the producer had to be replaced: some
         messages may be in the log then.
         """
         if not messages:
-            return []
+            return {}
         self._replace_broken()
         began = monotonic()
         sending = _Sending(self._loop, len(messages), self._finished)
         self._waiting.add(sending)
         try:
-            for index, message in enumerate(messages):
-                await self._produce(message, sending.callback(index))
-            offsets = await sending.done
+            for topic, run in batches(messages):
+                await self._produce(topic, run, sending)
+            ends = await sending.done
         finally:
             self._waiting.discard(sending)
         if self._seconds is not None:
             self._seconds.observe(monotonic() - began)
-        return offsets
+        return ends
 
     async def close(self) -> None:
         """Wait shortly for what is under way; whatever is not acknowledged then, fails."""
@@ -91,14 +91,12 @@ class KafkaDelivery:
         for sending in list(self._waiting):
             sending.fail(DeliveryClosed("the producer was closed"))
 
-    async def _produce(self, message: Message, callback: Callable[[Any, Any], None]) -> None:
-        while True:
+    async def _produce(self, topic: str, run: Sequence[Message], sending: _Sending) -> None:
+        while run:
             if self._closed.is_set():
                 raise DeliveryClosed("the producer was closed")
-            try:
-                produce(self._producer, message, callback)
-                return
-            except BufferError:
+            run = produce_run(self._producer, topic, run, sending.acknowledged)
+            if run:
                 await asyncio.sleep(_ROOM_SECONDS)
 
     def _replace_broken(self) -> None:
@@ -136,23 +134,21 @@ class _Sending:
     def __init__(
         self, loop: asyncio.AbstractEventLoop, count: int, finished: Callable[[], None]
     ) -> None:
-        self.done: asyncio.Future[list[int]] = loop.create_future()
+        self.done: asyncio.Future[dict[TP, int]] = loop.create_future()
         self._loop, self._left, self._finished = loop, count, finished
-        self._offsets = [-1] * count
+        self._ends: dict[TP, int] = {}
         self._error: AffluxError | None = None
 
-    def callback(self, index: int) -> Callable[[Any, Any], None]:
-        """To be called with (error, message) when the message at `index` was acknowledged."""
-
-        def acknowledged(error: KafkaError | None, message: Any) -> None:
-            if error is not None and self._error is None:
-                self._error = failure(message.topic(), error)
-            self._offsets[index] = message.offset()
-            self._left -= 1
-            if not self._left:
-                self._loop.call_soon_threadsafe(self._end)
-
-        return acknowledged
+    def acknowledged(self, error: KafkaError | None, message: Any) -> None:
+        """Called once for every message."""
+        if error is None:
+            # In order within a topic partition, so the last one counts.
+            self._ends[message.topic(), message.partition()] = message.offset() + 1
+        elif self._error is None:
+            self._error = failure(message.topic(), error)
+        self._left -= 1
+        if not self._left:
+            self._loop.call_soon_threadsafe(self._end)
 
     def fail(self, error: AffluxError) -> None:
         """End it now."""
@@ -166,4 +162,4 @@ class _Sending:
         if self._error is not None:
             self.done.set_exception(self._error)
         else:
-            self.done.set_result(self._offsets)
+            self.done.set_result(self._ends)

@@ -86,6 +86,10 @@ class Message(NamedTuple):
 class Delivery(Protocol):
     """Produces with acks=all and idempotence."""
 
-    async def send(self, messages: Sequence[Message]) -> list[int]:
-        """Returns the offsets once all are acknowledged; retries until then or until closed."""
+    async def send(self, messages: Sequence[Message]) -> dict[TP, int]:
+        """Returns once all are acknowledged; retries until then or until closed.
+
+        The result says where each topic partition goes on after these messages. Messages of one
+        topic that stand together are handed over in one call.
+        """
         ...

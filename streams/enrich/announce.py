@@ -58,10 +58,9 @@ class Announcer:
         messages += self._scores(owners)  # after the retraction of who came back in the same step
         if not messages and not examples:
             return
-        offsets = await self._delivery.send([*examples, *messages])
-        if examples:
-            self.examples += len(examples)
-            self.examples_end = max(self.examples_end, max(offsets[: len(examples)]) + 1)
+        ends = await self._delivery.send([*examples, *messages])
+        self.examples += len(examples)
+        self.examples_end = max(self.examples_end, ends.get((TRAINING_EXAMPLES.name, 0), 0))
 
     def _scores(self, owners: Owners) -> list[Message]:
         if not owners.identities:

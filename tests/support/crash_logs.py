@@ -31,25 +31,26 @@ class Sent:
 
 
 def season(number: int, records: int, people: int, partitions: int, seed: int) -> list[Sent]:
-    """Some weeks of events, then silence, at whose end ticks make all that is open due.
-
-    In the order of event time; seasons follow each other in event time.
-    """
+    """Some weeks of events, in the order of event time; seasons follow each other."""
     start = START + number * SEASON_DAYS * DAY
     logs = Logs(partitions)
     rng_seed = random.Random(f"{seed} {number}").randrange(2**32)
     workload(logs, records, people, _BUSY_DAYS, rng_seed, start, first=number * records)
-    for partition in range(partitions):
-        _tick(logs, partition, start + _TICK_DAY * DAY)
     sent = [Sent(*tp, record) for tp, log in logs.inputs.items() for record in log]
     return sorted(sent, key=lambda s: s.record.timestamp)
 
 
-def _tick(logs: Logs, partition: int, at: int) -> None:
+def end_of_season(number: int, partitions: int) -> list[Sent]:
+    """A tick in every partition, weeks after the last event: all that is open becomes due."""
+    at = START + (number * SEASON_DAYS + _TICK_DAY) * DAY
+    return [_tick(partition, at) for partition in range(partitions)]
+
+
+def _tick(partition: int, at: int) -> Sent:
+    topic = EXPERIENCE_EVENTS.name
     value = encode_control(Control("tick", -1, at, at, None, partition))
-    signature = sign(SECRET, EXPERIENCE_EVENTS.name, partition, None, value)
-    record = Logged(None, value, at, ((SIGNATURE, signature),))
-    logs.append(EXPERIENCE_EVENTS.name, record, partition)
+    signature = sign(SECRET, topic, partition, None, value)
+    return Sent(topic, partition, Logged(None, value, at, ((SIGNATURE, signature),)))
 
 
 @dataclass
@@ -67,7 +68,7 @@ class FinalLogs(Logs):
             for tp, log in super().ranges(partitions).items()
         }
 
-    async def send(self, messages: Sequence[Message]) -> list[int]:
+    async def send(self, messages: Sequence[Message]) -> dict[tuple[str, int], int]:
         """Keep derived control records aside: they are in the logs already."""
         self.derived += [(m.key, m.value) for m in messages if m.topic == EXPERIENCE_EVENTS.name]
         return await super().send(messages)

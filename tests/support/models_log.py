@@ -65,10 +65,10 @@ class ExampleLog:
         """What the broker says."""
         return {LOG: LogRange(self.topic_id, self.start, len(self.values))}
 
-    async def send(self, messages: Sequence[Message]) -> list[int]:
+    async def send(self, messages: Sequence[Message]) -> dict[tuple[str, int], int]:
         """The delivery of the plane."""
         self.sent += messages
-        return list(range(len(self.sent) - len(messages), len(self.sent)))
+        return {(m.topic, 0): len(self.sent) for m in messages}
 
     def batch(self, base: int, end: int) -> RecordBatch:
         """Consecutive records."""

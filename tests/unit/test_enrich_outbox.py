@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from afflux.names import Identity
 from streams.enrich.outbox import Outbox, OutboxError
 
 blobs = st.binary(max_size=40)
@@ -39,7 +40,7 @@ def test_a_cut_outbox_is_refused(box: Outbox, data: st.DataObject) -> None:
 
 def test_a_foreign_format_is_refused() -> None:
     """An outbox of a later version is not guessed at."""
-    data = bytearray(Outbox(owners=[b"crm:1"]).encode())
+    data = bytearray(Outbox(owners=[Identity(b"crm:1")]).encode())
     data[0] = 9
     with pytest.raises(OutboxError, match="format 9"):
         Outbox.decode(bytes(data))
