@@ -2,6 +2,7 @@
 
 AffluxError
   BrokerUnavailable   Kafka cannot be reached or does not answer in time: retry
+    registry.RegistryUnavailable   nor does the schema registry
   TopicsUnfit         topics are missing, or not partitioned as the planes need them
   TooManyFailures     a partition failed unexpectedly again and again; exit code 1
   ports.Rewind, ports.StopPartition   raised by planes

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from afflux.names import AffluxError
+from streams.errors import BrokerUnavailable
 
 UNKNOWN_FOR_S = 60.0
 """How long an id that the registry does not know is not asked for again."""
@@ -14,7 +15,7 @@ UNKNOWN_FOR_S = 60.0
 MAX_UNKNOWN = 10_000
 
 
-class RegistryUnavailable(AffluxError):
+class RegistryUnavailable(BrokerUnavailable):
     """The registry cannot be reached or is failing: retry. No record is at fault."""
 
 
