@@ -128,6 +128,23 @@ async def test_freshness_is_the_time_until_the_own_event_is_seen() -> None:
     assert not overlapping
 
 
+async def test_a_sample_of_the_events_is_looked_at() -> None:
+    """All are sent, every third is measured."""
+    served: dict[bytes, str | None] = {}
+
+    async def send(key: bytes, value: bytes) -> object:
+        served[key] = value.decode()
+        return None
+
+    async def read(keys: Sequence[bytes]) -> list[str | None]:
+        return [served.get(key) for key in keys]
+
+    probes = [Probe(f"a:{n % 2}".encode(), f"e{n}", f"e{n}".encode()) for n in range(10)]
+    found = await measure(probes, 1000, send, read, every=3)
+    assert (len(found.seconds), found.missing) == (4, 0)
+    assert served == {b"a:0": "e8", b"a:1": "e9"}
+
+
 async def test_freshness_gives_up_and_counts_what_is_missing() -> None:
     """Scores that never come are counted, not waited for."""
 
