@@ -77,7 +77,7 @@ class Advancer:
         Raises LostRace, StoreUnavailable.
         """
         rows = await self._rows(part, batch, at, shards)
-        crowded = self._crowded(rows, shards, batch)
+        crowded = self._crowded(rows, shards)
         together = [s for s in shards if s not in crowded]
         outcome = None
         if together:
@@ -97,10 +97,10 @@ class Advancer:
         while batch.base < batch.end:
             piece = batch
             rows = await self._rows(part, piece, at, [shard])
-            while self._crowded(rows, [shard], piece) and piece.end - piece.base > 1:
+            while self._crowded(rows, [shard]) and piece.end - piece.base > 1:
                 piece = cut(batch, batch.base, batch.base + (piece.end - piece.base) // 2)
                 rows = await self._rows(part, piece, at, [shard])
-            alone = bool(self._crowded(rows, [shard], piece))
+            alone = bool(self._crowded(rows, [shard]))
             before = at.value if alone else None
             await self._commit(
                 part, rows, self._step(part, piece, at, [shard], rows, scorer, before)
@@ -181,15 +181,11 @@ class Advancer:
             {r: n for r, n in neighbours.items() if r in in_use},
         )
 
-    def _crowded(self, rows: Rows, shards: Sequence[int], batch: Batch) -> list[int]:
+    def _crowded(self, rows: Rows, shards: Sequence[int]) -> list[int]:
         """Shards with more rows than one commit may hold."""
         if len(rows.fetched.identities) <= self._limit:
             return []
-        known = len(batch.events.identities)
-        touched = np.zeros(len(rows.fetched.identities), np.bool_)
-        touched[batch.events.identity] = True
-        touched[known:] = True
-        counts = np.bincount(rows.fetched.shard[touched], minlength=self._shards)
+        counts = np.bincount(rows.fetched.shard[rows.touched], minlength=self._shards)
         return [s for s in shards if counts[s] > self._limit]
 
     def _step(

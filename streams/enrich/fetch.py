@@ -38,6 +38,8 @@ class Rows:
     """What was read: the step's input, and what the commit needs of the old values."""
 
     fetched: Fetched
+    touched: Bool
+    """Rows that the step may change: those of its records, and those with a due deadline."""
     event_ids: list[bytes]
     """Tail of each served row: the event that its scores are as of."""
     attributes: dict[int, bytes]
@@ -85,8 +87,10 @@ class RowFetcher:
             identities += [i for _, i in new]
             fragments += [None] * len(new)
             served += [None] * len(new)
+        touched = np.concatenate([wanted.wanted, np.ones(len(new), np.bool_)])
         if late:
             await self._read_due(late, fragments, served)
+            touched[[r for _, _, r in late]] = True
 
         fragment = self._catalog.decode_fragments(fragments)
         served_rows, tails = self._catalog.decode_served(served)
@@ -97,6 +101,7 @@ class RowFetcher:
                 identities, shards, fragment, served_rows, edges, owner,
                 self._catalog.decode_fragments(linked) if linked else None,
             ),
+            touched=touched,
             event_ids=tails,
             attributes=attributes,
             positions={r.shard: r.position for r in replies},
