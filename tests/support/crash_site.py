@@ -20,7 +20,7 @@ from confluent_kafka.admin import AdminClient
 from afflux.names import Identity
 from afflux.position import Position
 from core_cases import CATALOG
-from crash_logs import Sent, season
+from crash_logs import Sent, end_of_season, season
 from crash_nursery import Life, Nursery, until
 from crash_worker import Job
 from launcher.embedded import EmbeddedBroker
@@ -98,8 +98,17 @@ class Site:
         assert self.producer.flush(30) == 0
 
     def produce_season(self, records: int = 400, people: int = 60) -> None:
-        """The next season of the generated log."""
+        """The next season of the generated log, silence at its end included."""
+        self.produce_events(records, people)
+        self.produce_silence()
+
+    def produce_events(self, records: int = 400, people: int = 60) -> None:
+        """The next season without its end."""
         self.produce(season(self._season, records, people, PARTITIONS, self.seed))
+
+    def produce_silence(self) -> None:
+        """The end of the season."""
+        self.produce(end_of_season(self._season, PARTITIONS))
         self._season += 1
 
     # Workers
@@ -167,6 +176,17 @@ class Site:
             assert life.alive, f"ended with {life.code}: {life.log[-3000:]}"
             assert monotonic() < limit, f"{self.heads()} of {ends}: {life.log[-3000:]}"
             sleep(0.02)
+
+    def wait_end_or_idle(self, life: Life, seconds: float = 40) -> None:
+        """Until the worker has died, or has nothing left to do."""
+        limit = monotonic() + seconds
+        while life.alive and not self.at_end(self.ends()):
+            assert monotonic() < limit, f"{self.heads()}: {life.log[-3000:]}"
+            sleep(0.02)
+
+    def owners(self) -> int:
+        """How many workers wrote the shards last."""
+        return len({p.nonce for p in self.positions() if p is not None})
 
     def finish(self, **job: Any) -> None:
         """Fold and announce the rest undisturbed, and end the worker cleanly."""

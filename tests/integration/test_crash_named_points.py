@@ -1,0 +1,64 @@
+"""Deaths at named points of the work on a batch, of a take-over, and of a timer wave."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from crash_checks import check
+from crash_site import Site
+
+pytest_plugins = ["crash_fixtures"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("point", "latest"),
+    [
+        ("after_commit", 12),
+        ("between_shards", 12),
+        ("half_announced", 12),
+        ("before_acks", 12),
+        ("before_rewind", 3),
+    ],
+)
+def test_death_at_a_named_point(site: Site, point: str, latest: int) -> None:
+    """At the first and at later occasions of this point, in one run: nothing is lost or doubled."""
+    for occasion in (1, site.rng.randint(2, latest), latest):
+        site.produce_season(150)
+        life = site.start(point=point, occasion=occasion)
+        assert life.wait() == -signal.SIGKILL, life.log[-3000:]
+    site.finish()
+    assert check(site).examples > 50
+
+
+@pytest.mark.slow
+def test_death_between_take_over_and_seek(site: Site) -> None:
+    """The shards are fenced and the outbox announced, the reader never gets there: thrice."""
+    site.produce_season(150)
+    life = site.start()
+    site.wait_progress(life, 50)
+    life.kill()
+    for _ in range(3):
+        life = site.start(point="before_seek")
+        assert life.wait() == -signal.SIGKILL, life.log[-3000:]
+    site.produce_season(150)
+    site.finish()
+    assert check(site).examples > 50
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("commit_rows", "latest"), [(500, 3), (4, 6)])
+def test_death_inside_of_a_timer_wave(site: Site, commit_rows: int, latest: int) -> None:
+    """Shards without records are advanced over their deadlines; small commits cut the wave."""
+    for occasion in (1, latest):
+        site.produce_events(200)
+        life = site.start(commit_rows=commit_rows)
+        site.settle(life)
+        life.kill()
+        site.produce_silence()
+        life = site.start(point="in_wave", occasion=occasion, commit_rows=commit_rows)
+        assert life.wait() == -signal.SIGKILL, life.log[-3000:]
+    site.finish(commit_rows=commit_rows)
+    assert check(site).examples > 50
