@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
 from runtime_broker import Broker
 from runtime_servers import Servers
 

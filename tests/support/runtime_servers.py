@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import count
 
 from launcher.embedded import EmbeddedBroker
-from launcher.errors import MissingProgram
+from launcher.errors import LauncherError
 from launcher.kafka import KafkaServer
 from launcher.kafka_jars import installed, java, kafka_jars
 from launcher.redis_server import RedisServer
@@ -36,7 +36,7 @@ class Servers:
                 java()
                 if not installed():
                     kafka_jars()
-            except MissingProgram as error:
+            except LauncherError as error:
                 self.missing_kafka = error.message
         return self.missing_kafka
 
