@@ -17,6 +17,7 @@ from streams.admin import Admin
 from streams.app import ShellApp, create_app
 from streams.backoff import Backoff
 from streams.errors import BrokerUnavailable, TopicsUnfit
+from streams.garbage import collected_now_and_then
 from streams.logs import quiet_libraries
 from streams.metrics import Metrics
 from streams.ports import Plane, StopPartition
@@ -60,10 +61,11 @@ async def run_worker(
         metrics.expose(settings.metrics_port)
     admin = Admin(settings)
     keepers = [
-        asyncio.create_task(Keeper(settings, name, plane, metrics, admin, stop).keep())
+        Keeper(settings, name, plane, metrics, admin, stop).keep()
         for name, plane in planes.items()
     ]
-    codes = await asyncio.gather(*keepers)
+    async with collected_now_and_then():
+        codes = await asyncio.gather(*keepers)
     for plane in planes.values():
         await plane.close()
     return max(codes)
