@@ -1,0 +1,45 @@
+"""A handful of score updates is encoded row by row: to the very bytes of the columns."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from afflux.names import Identity
+from core_cases import CATALOG
+from streams import score_encoding
+from streams.score_encoding import FEW, encode_score_updates
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+@settings(deadline=None)
+@given(SEEDS, st.integers(1, FEW))
+def test_few_rows_have_the_bytes_of_columns(seed: int, n: int) -> None:
+    """Any served rows, models without a score and factors without a part among them."""
+    rng = np.random.default_rng(seed)
+    served = CATALOG.new_served(n)
+    shape = served["value"].shape
+    served["as_of_ts"] = rng.integers(0, 2**41, n)
+    served["as_of_offset"] = rng.integers(0, 2**40, n)
+    served["value"] = np.where(rng.random(shape) < 0.2, np.nan, rng.random(shape))
+    served["previous"] = np.where(rng.random(shape) < 0.3, np.nan, rng.random(shape))
+    served["version"] = rng.integers(0, 2**63, shape, np.uint64)
+    served["percentile"] = rng.integers(0, 101, shape)
+    served["bucket"] = rng.integers(0, 3, shape)
+    served["trusted"] = rng.integers(0, 2, shape)
+    served["factor"] = rng.integers(0, 256, served["factor"].shape)
+    served["contribution"] = rng.choice([0.0, 0.5, -1.25], served["contribution"].shape)
+    people = [Identity(f"crm:{i}-ä".encode()) for i in range(n)]
+    arguments = (
+        CATALOG, served, people, [f"e{i}" for i in range(n)], ["p"] * n,
+        [[p, Identity(b"web:1")] for p in people], list(range(n)),
+    )  # fmt: skip
+    few = encode_score_updates(*arguments)
+    limit, score_encoding.FEW = score_encoding.FEW, 0
+    try:
+        columns = encode_score_updates(*arguments)
+    finally:
+        score_encoding.FEW = limit
+    assert few == columns
