@@ -16,7 +16,7 @@ from afflux.names import Identity, ModelName
 from streams.avro_faults import Fault
 from streams.framing import texts, writer_of
 from streams.message_writer import writer
-from streams.score_encoding import hexes
+from streams.score_encoding import FEW, hexes
 from streams.writer_schemas import WriterSchemas
 
 _UNCERTAIN = "label_uncertain"
@@ -32,6 +32,8 @@ def encode_training_examples(
     n = len(closed)
     if not n:
         return []
+    if n <= FEW:
+        return writer("TrainingExample").write_few([_row(catalog, c, identities) for c in closed])
     names = pa.array([m.name for m in catalog.models], pa.string())
     uncertain = (closed["flags"] & LABEL_UNCERTAIN) != 0
     columns = {
@@ -55,6 +57,24 @@ def encode_training_examples(
         ),
     }
     return writer("TrainingExample").write(pa.RecordBatch.from_pydict(columns))
+
+
+def _row(catalog: Catalog, closed: np.void, identities: Sequence[Identity]) -> dict[str, Any]:
+    """One example as a dictionary."""
+    return {
+        "shard": int(closed["shard"]),
+        "deadline": int(closed["deadline"]),
+        "identity": identities[closed["row"]].decode(),
+        "model": catalog.models[closed["model"]].name,
+        "openTime": int(closed["open_ts"]),
+        "openOffset": int(closed["open_offset"]),
+        "featureSet": f"{catalog.layout:016x}",
+        "features": closed["vector"].tolist(),
+        "servedValue": float(closed["served"]),
+        "servedVersion": f"{int(closed['version']):016x}",
+        "label": float(closed["label"]),
+        "flags": [_UNCERTAIN] if closed["flags"] & LABEL_UNCERTAIN else [],
+    }
 
 
 class ExampleDecoder:

@@ -1,14 +1,15 @@
-"""A handful of score updates is encoded row by row: to the very bytes of the columns."""
+"""A handful of score updates or examples is encoded row by row: to the bytes of the columns."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from afflux.names import Identity
 from core_cases import CATALOG
-from streams import score_encoding
+from streams.example_codec import encode_training_examples
 from streams.score_encoding import FEW, encode_score_updates
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -37,9 +38,32 @@ def test_few_rows_have_the_bytes_of_columns(seed: int, n: int) -> None:
         [[p, Identity(b"web:1")] for p in people], list(range(n)),
     )  # fmt: skip
     few = encode_score_updates(*arguments)
-    limit, score_encoding.FEW = score_encoding.FEW, 0
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("streams.score_encoding.FEW", 0)
         columns = encode_score_updates(*arguments)
-    finally:
-        score_encoding.FEW = limit
+    assert few == columns
+
+
+@settings(deadline=None)
+@given(SEEDS, st.integers(1, FEW))
+def test_few_examples_have_the_bytes_of_columns(seed: int, n: int) -> None:
+    """Any closed examples, certain and uncertain ones."""
+    rng = np.random.default_rng(seed)
+    closed = np.zeros(n, CATALOG.closed)
+    people = [Identity(f"crm:{i}".encode()) for i in range(3)]
+    closed["shard"] = rng.integers(0, 64, n)
+    closed["deadline"] = rng.integers(0, 2**41, n)
+    closed["row"] = rng.integers(0, 3, n)
+    closed["model"] = rng.integers(0, 2, n)
+    closed["open_ts"] = rng.integers(0, 2**41, n)
+    closed["open_offset"] = rng.integers(0, 2**40, n)
+    closed["vector"] = rng.normal(size=closed["vector"].shape)
+    closed["served"] = rng.random(n)
+    closed["version"] = rng.integers(0, 2**63, n, np.uint64)
+    closed["label"] = rng.random(n)
+    closed["flags"] = rng.integers(0, 2, n)
+    few = encode_training_examples(CATALOG, closed, people)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("streams.example_codec.FEW", 0)
+        columns = encode_training_examples(CATALOG, closed, people)
     assert few == columns
