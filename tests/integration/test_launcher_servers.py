@@ -105,7 +105,7 @@ async def test_servers_start_in_an_event_loop() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel ties children to us on Linux")
-def test_servers_die_with_a_killed_parent() -> None:
+def test_servers_die_with_a_killed_parent(tmp_path: Path) -> None:
     """SIGKILL of the parent leaves no server behind."""
     code = (
         "import time\n"
@@ -115,7 +115,10 @@ def test_servers_die_with_a_killed_parent() -> None:
         "    print(b.pid, r.pid, flush=True)\n"
         "    time.sleep(60)\n"
     )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as p:
+    # Nobody is left to remove its temporary folders.
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    argv = [sys.executable, "-c", code]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=env) as p:
         assert p.stdout is not None
         pids = [int(x) for x in p.stdout.readline().split()]
         os.kill(p.pid, signal.SIGKILL)
