@@ -1,126 +1,108 @@
-"""Opening a connection: TCP or TLS, login, database, and what a writer checks first."""
+"""Connections of redis-py: their settings, and what a writer checks on each new one."""
 
 from __future__ import annotations
 
-import asyncio
-import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, cast
 
-from profile_store.errors import StoreMisconfigured, StoreUnavailable
-from profile_store.options import Address, RedisOptions
-from profile_store.replies import checked
-from profile_store.wire import Args, Wire
+import hiredis
+from redis.asyncio import Connection, SSLConnection
+from redis.connection import HiredisRespSerializer
+
+from profile_store.commands import Args
+from profile_store.errors import StoreMisconfigured
+from profile_store.options import RedisOptions
+
+CONNECTIONS = 8
+"""Connections of a store to a server at most; further callers wait for one."""
+
+_pack = cast("Callable[[tuple[bytes | str | int, ...]], bytes]", hiredis.pack_command)
 
 
-class Server:
-    """One server, connected at first use and again after its connection is lost.
+class _Packing:
+    """Packs with hiredis, as redis-py's synchronous client does: its asyncio one uses Python."""
 
-    greeting: commands to send on every new connection after the login. writes: refuse a server
-    that may evict keys.
+    _serializer = HiredisRespSerializer()
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        packed: list[bytes] = self._serializer.pack(*args)
+        return packed
+
+    def pack_commands(self, commands: Iterable[Iterable[Any]]) -> list[bytes]:
+        # Ours have names of one word, and bytes: nothing that the serializer would convert.
+        return [_pack(tuple(args)) for args in commands]
+
+
+class PlainConnection(_Packing, Connection):
+    """TCP."""
+
+
+class TlsConnection(_Packing, SSLConnection):
+    """TLS over TCP."""
+
+
+def login_settings(options: RedisOptions) -> dict[str, Any]:
+    """Keyword arguments of one server's connections and of a cluster client alike.
+
+    There is no time limit for each reply: `answered` has one for all of a call.
+    """
+    address = options.address()
+    return {
+        "host": address.host,
+        "port": address.port,
+        "username": address.username or None,
+        "password": address.password or None,
+        "protocol": 2,
+        "socket_timeout": None,
+        "socket_connect_timeout": options.timeout_s,
+    }
+
+
+def tls_settings(options: RedisOptions) -> dict[str, Any]:
+    """Keyword arguments for TLS."""
+    return {
+        "ssl_ca_certs": options.ssl_ca or None,
+        "ssl_certfile": options.ssl_certificate or None,
+        "ssl_keyfile": options.ssl_key or None,
+        "ssl_check_hostname": options.ssl_check_hostname,
+    }
+
+
+class Greeting:
+    """What is sent on every new connection after the login.
+
+    writes: refuse a server that may evict keys.
     """
 
-    def __init__(
-        self,
-        address: Address,
-        options: RedisOptions,
-        greeting: Sequence[Args] = (),
-        *,
-        writes: bool = False,
-    ) -> None:
-        self.address = address
-        self._options = options
-        self._greeting = greeting
+    def __init__(self, commands: Sequence[Args], *, writes: bool) -> None:
+        self._commands = [*commands, ("INFO", "memory")] if writes else list(commands)
         self._writes = writes
-        self._wire: Wire | None = None
-        self._connecting = asyncio.Lock()
 
-    async def run(self, commands: Sequence[Args], extra_s: float = 0.0) -> list[object]:
-        """Replies of commands, error replies as values. Raises StoreUnavailable.
-
-        extra_s: how much longer than usual the server may take.
-        """
-        wire = self._wire
-        if wire is None or wire.closed:
-            wire = await self._connected()
-        return await self._answer(wire, commands, extra_s)
-
-    def close(self) -> None:
-        """Drop the connection."""
-        if self._wire is not None:
-            self._wire.abort(f"the connection to Redis at {self.address} was closed by us")
-            self._wire = None
-
-    async def _connected(self) -> Wire:
-        async with self._connecting:
-            if self._wire is None or self._wire.closed:
-                wire = await self._open()
-                try:
-                    await self._greet(wire)
-                except BaseException:
-                    wire.abort("not logged in")
-                    raise
-                self._wire = wire
-            return self._wire
-
-    async def _open(self) -> Wire:
-        address = self.address
+    async def greet(self, connection: Connection) -> None:
+        """redis-py's `redis_connect_func`. Raises StoreMisconfigured or what redis-py raises."""
         try:
-            context = self._options.ssl_context() if address.tls else None
-        except (OSError, ssl.SSLError) as error:
-            raise StoreMisconfigured(f"TLS files for Redis cannot be used: {error}") from None
-        try:
-            async with asyncio.timeout(self._options.timeout_s):
-                _, wire = await asyncio.get_running_loop().create_connection(
-                    lambda: Wire(str(address)), address.host, address.port, ssl=context
-                )
-        except TimeoutError:
-            raise StoreUnavailable(
-                f"Redis at {address} does not accept a connection within "
-                f"{self._options.timeout_s:g} s"
-            ) from None
-        except OSError as error:
-            raise StoreUnavailable(f"Redis at {address} cannot be reached: {error}") from None
-        return wire
+            await connection.on_connect()
+            await connection.send_packed_command(connection.pack_commands(self._commands))
+            replies = [await connection.read_response() for _ in self._commands]
+            if self._writes:
+                _refuse_eviction(replies[-1], f"{connection.host}:{connection.port}")
+        except BaseException:
+            # redis-py would keep the connection, unchecked, unless the error is one of its own.
+            await connection.disconnect(nowait=True)
+            raise
 
-    async def _greet(self, wire: Wire) -> None:
-        commands: list[Args] = []
-        address = self.address
-        if address.username:
-            commands.append(("AUTH", address.username, address.password))
-        elif address.password:
-            commands.append(("AUTH", address.password))
-        if address.database:
-            commands.append(("SELECT", address.database))
-        commands += self._greeting
-        if self._writes:
-            commands.append(("INFO", "memory"))
-        replies = checked(await self._answer(wire, commands), str(address))
-        if self._writes:
-            self._refuse_eviction(replies[-1])
 
-    def _refuse_eviction(self, info: object) -> None:
-        policy = next(
-            (
-                line.partition(b":")[2].decode()
-                for line in (info.splitlines() if isinstance(info, bytes) else ())
-                if line.startswith(b"maxmemory_policy:")
-            ),
-            "unknown",
+def _refuse_eviction(info: bytes, server: str) -> None:
+    policy = next(
+        (
+            line.partition(b":")[2].decode()
+            for line in info.splitlines()
+            if line.startswith(b"maxmemory_policy:")
+        ),
+        "unknown",
+    )
+    if policy != "noeviction":
+        raise StoreMisconfigured(
+            f"Redis at {server} has maxmemory-policy {policy}: it may evict profiles. "
+            "Set maxmemory-policy noeviction"
         )
-        if policy != "noeviction":
-            raise StoreMisconfigured(
-                f"Redis at {self.address} has maxmemory-policy {policy}: it may evict profiles. "
-                "Set maxmemory-policy noeviction"
-            )
-
-    async def _answer(
-        self, wire: Wire, commands: Sequence[Args], extra_s: float = 0.0
-    ) -> list[object]:
-        limit = self._options.timeout_s + extra_s
-        try:
-            async with asyncio.timeout(limit):
-                return await wire.send(commands)
-        except TimeoutError:
-            why = f"Redis at {self.address} does not answer within {limit:g} s"
-            wire.abort(why)
-            raise StoreUnavailable(why) from None

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from profile_store.commands import Args, Command
 from profile_store.errors import StoreUnavailable
 from profile_store.keys import Keys
-from profile_store.link import Command, Link
+from profile_store.link import Link
 from profile_store.options import Durability
 from profile_store.replies import checked
-from profile_store.wire import Args
 
 
 class Barrier:
@@ -25,28 +25,32 @@ class Barrier:
         self._link = link
         self._keys = keys
         self._durability = durability
-        self._unconfirmed = False
+        self._failed = 0
 
     async def run(self, commands: Sequence[Command]) -> list[Any]:
         """Replies of commands that write, once they are safe."""
         if not self._durability.waits or not commands:
             return await self._link.run(commands)
-        self._unconfirmed = True
-        replies, waits = await self._link.run_then(
-            commands, self._wait(), self._durability.timeout_ms / 1000
-        )
-        self._check(waits)
-        self._unconfirmed = False
+        try:
+            replies, waits = await self._link.run_then(
+                commands, self._wait(), self._durability.timeout_ms / 1000
+            )
+            self._check(waits)
+        except BaseException:
+            self._failed += 1
+            raise
         return replies
 
     async def confirm(self) -> None:
         """Wait until everything written so far is safe; returns at once if it is known to be."""
-        if not self._unconfirmed:
+        failed = self._failed
+        if not failed:
             return
         # WAIT looks at writes of its own connection: this one comes after all earlier ones.
         shards = range(self._keys.shards)
         marks = [Command(self._keys.slot(s), ("SET", self._keys.barrier(s), b"")) for s in shards]
         checked(await self.run(marks), self._link.name)
+        self._failed -= failed  # not those that failed meanwhile: they may have come later
 
     def _wait(self) -> Args:
         d = self._durability

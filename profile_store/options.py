@@ -32,8 +32,9 @@ class RedisOptions:
     """Where the server is and how to log in.
 
     url: redis:// or rediss:// (TLS), may hold user, password and database. username and password
-    win over those of the URL. cluster: the URL names one node of a Redis Cluster. timeout_s: a
-    connection or a reply that takes longer counts as out of reach.
+    win over those of the URL. ssl_ca: trusted beside the system's certificates. cluster: the URL
+    names one node of a Redis Cluster. timeout_s: a call that takes longer, connecting included,
+    finds Redis out of reach.
     """
 
     url: str = field(default=DEFAULT_URL, repr=False)

@@ -21,10 +21,11 @@ from typing import Any, TypeVar
 from afflux.catalog import Catalog
 from afflux.names import Identity
 from profile_store.assemble import assemble
+from profile_store.commands import Command
 from profile_store.errors import StoreMisconfigured, UnknownLayout
 from profile_store.installation import Installation
 from profile_store.keys import INSTALLATION, INSTALLATION_SLOT, Keys
-from profile_store.link import Command, connect
+from profile_store.link import connect
 from profile_store.options import DEFAULT_URL, RedisOptions, as_options
 from profile_store.profile import Profile
 from profile_store.replies import checked
@@ -90,7 +91,7 @@ class AsyncProfileStore:
 
     async def close(self) -> None:
         """Drop the connections."""
-        self._link.close()
+        await self._link.close()
 
     async def __aenter__(self) -> AsyncProfileStore:
         return self

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from afflux.names import Identity
+from profile_store.commands import Args, Command
 from profile_store.contract import Commit, CommitResult, RowReply, RowRequest
 from profile_store.durability import Barrier
 from profile_store.errors import StoreError
@@ -18,11 +19,10 @@ from profile_store.keys import (
     model_slot,
     snapshot_key,
 )
-from profile_store.link import Command, Link, connect
+from profile_store.link import Link, connect
 from profile_store.options import RedisOptions, as_options
 from profile_store.replies import checked, is_error
 from profile_store.scripts import COMMIT, SNAPSHOT, SWAP, Script
-from profile_store.wire import Args
 
 SNAPSHOTS_KEPT = 32
 """Snapshots of a model that stay readable, the current one included."""
@@ -31,10 +31,10 @@ SNAPSHOTS_KEPT = 32
 class RedisShardStore:
     """A `ShardStore` in a Redis server or cluster; connects at first use.
 
-    Raises StoreUnavailable when Redis is away or does not answer in time. It sends nothing twice:
-    after a lost reply the caller reads the position again and knows from it whether its commit
-    landed. Raises StoreMisconfigured for a server that may evict keys, does not accept the login,
-    or holds a key of another type.
+    Raises StoreUnavailable when Redis is away or does not answer in time. It sends nothing twice
+    that may have run: after a lost reply the caller reads the position again and knows from it
+    whether its commit landed. Raises StoreMisconfigured for a server that may evict keys, does
+    not accept the login, or holds a key of another type.
     """
 
     def __init__(self, where: RedisOptions | str, shards: int) -> None:
@@ -74,8 +74,9 @@ class RedisShardStore:
 
     async def positions(self, shards: Sequence[int]) -> list[bytes]:
         """Stored positions, b"" where there is none."""
-        await self._barrier.confirm()
-        return await self._strings([(self.keys.slot(s), self.keys.position(s)) for s in shards])
+        found = await self._strings([(self.keys.slot(s), self.keys.position(s)) for s in shards])
+        await self._barrier.confirm()  # after the read: what it saw is then safe
+        return found
 
     async def outboxes(self, shards: Sequence[int]) -> list[bytes]:
         """Stored outboxes, b"" where empty."""
@@ -109,7 +110,7 @@ class RedisShardStore:
 
     async def close(self) -> None:
         """Drop the connections."""
-        self.link.close()
+        await self.link.close()
 
     async def _call(self, slot: int, script: Script, keys: list[bytes], args: list[bytes]) -> Any:
         call = script.call(keys, args)
@@ -124,7 +125,7 @@ class RedisShardStore:
 
     def _read_args(self, request: RowRequest) -> list[Args]:
         keys, shard = self.keys, request.shard
-        mget = [b"MGET", keys.position(shard)]
+        mget: list[bytes | str | int] = ["MGET", keys.position(shard)]
         if request.fragments:
             mget += keys.fragments(shard, request.fragments)
         if request.served:

@@ -1,12 +1,17 @@
-"""Error replies of Redis as errors of ours."""
+"""What redis-py returns and raises for errors, as errors of ours."""
 
 from __future__ import annotations
 
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
-import hiredis
+from redis import exceptions
 
 from profile_store.errors import StoreError, StoreMisconfigured, StoreUnavailable
+from profile_store.options import RedisOptions
 
 _LATER = {
     "LOADING": "is still loading its data",
@@ -28,35 +33,97 @@ _NEVER = {
     "NOPERM": "does not permit this user what Afflux needs",
     "CROSSSLOT": "is a cluster and the keys have several slots",
 }
-_UNKNOWN_COMMAND = ("ERR unknown command", "ERR Unknown Redis command")
+_CODES: dict[type[BaseException], str] = {
+    exceptions.BusyLoadingError: "LOADING",
+    exceptions.OutOfMemoryError: "OOM",
+    exceptions.ReadOnlyError: "READONLY",
+    exceptions.MasterDownError: "MASTERDOWN",
+    exceptions.ClusterDownError: "CLUSTERDOWN",
+    exceptions.TryAgainError: "TRYAGAIN",
+    exceptions.MovedError: "MOVED",
+    exceptions.AskError: "ASK",
+    exceptions.NoPermissionError: "NOPERM",
+    exceptions.ClusterCrossSlotError: "CROSSSLOT",
+    exceptions.NoScriptError: "NOSCRIPT",
+}
+"""Errors whose code redis-py has cut off."""
+
+
+_OURS_OR_THEIRS = (StoreError, exceptions.RedisError, exceptions.RedisClusterException)
 
 
 def is_error(reply: Any, code: str = "") -> bool:
-    """Whether a reply is an error, with this first word if one is given."""
-    return isinstance(reply, hiredis.ReplyError) and str(reply).startswith(code)
-
-
-def store_error(reply: Any, server: str) -> StoreError:
-    """The error that an error reply stands for."""
-    text = str(reply)
-    code, _, rest = text.partition(" ")
-    if code in _LATER:
-        return StoreUnavailable(f"Redis at {server} {_LATER[code]}")
-    if code in _NEVER:
-        detail = f": {rest}" if code in ("WRONGTYPE", "NOPERM") else ""
-        return StoreMisconfigured(f"Redis at {server} {_NEVER[code]}{detail}")
-    if text.startswith(_UNKNOWN_COMMAND):
-        return StoreMisconfigured(f"Redis at {server} is too old: {rest}")
-    if "cluster support disabled" in text:
-        return StoreMisconfigured(f"Redis at {server} is not a node of a cluster")
-    if "invalid password" in text or "Client sent AUTH" in text or "AUTH <password>" in text:
-        return StoreMisconfigured(f"Redis at {server} does not accept user and password")
-    return StoreError(f"Redis at {server} answers: {text}")
+    """Whether a reply is an error, with this code if one is given."""
+    return isinstance(reply, Exception) and (not code or _code(reply) == code)
 
 
 def checked(replies: list[Any], server: str) -> list[Any]:
     """The replies. Raises the error of the first that is one."""
     for reply in replies:
-        if isinstance(reply, hiredis.ReplyError):
+        if isinstance(reply, Exception):
             raise store_error(reply, server)
     return replies
+
+
+def store_error(error: BaseException, server: str) -> StoreError:
+    """The error of ours that an error of redis-py stands for."""
+    error = _innermost(error)
+    if isinstance(error, StoreError):
+        return error
+    text, code = str(error), _code(error)
+    if code in _LATER:
+        return StoreUnavailable(f"Redis at {server} {_LATER[code]}")
+    if code in _NEVER:
+        detail = f": {text.removeprefix(code).strip()}" if code in ("WRONGTYPE", "NOPERM") else ""
+        return StoreMisconfigured(f"Redis at {server} {_NEVER[code]}{detail}")
+    if text.lower().startswith(("unknown command", "unknown redis command")):
+        return StoreMisconfigured(f"Redis at {server} is too old: {text}")
+    if "cluster support disabled" in text:
+        return StoreMisconfigured(f"Redis at {server} is not a node of a cluster")
+    if isinstance(error, exceptions.InvalidResponse):
+        return StoreUnavailable(f"what listens at {server} does not speak Redis's protocol")
+    if isinstance(error, exceptions.ResponseError):
+        return StoreError(f"Redis at {server} answers: {text}")
+    return StoreUnavailable(f"Redis at {server} cannot be reached: {text}")
+
+
+@asynccontextmanager
+async def answered(options: RedisOptions, server: str, extra_s: float) -> AsyncIterator[None]:
+    """All that happens within has so long together; errors of redis-py become ours.
+
+    extra_s: how much longer than the time limit of the options.
+    """
+    limit = options.timeout_s + extra_s
+    try:
+        async with asyncio.timeout(limit):
+            yield
+    except (TimeoutError, exceptions.TimeoutError):
+        raise StoreUnavailable(f"Redis at {server} does not answer within {limit:g} s") from None
+    except (exceptions.RedisError, exceptions.RedisClusterException) as error:
+        _check_files(options)
+        raise store_error(error, server) from None
+
+
+def _code(error: BaseException) -> str:
+    if isinstance(error, exceptions.AuthenticationError):
+        return "NOAUTH" if "required" in str(error) else "WRONGPASS"
+    return _CODES.get(type(error)) or str(error).partition(" ")[0]
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Below the words of the cluster client, which are about nodes, not about the reason."""
+    while isinstance(error, exceptions.RedisClusterException):
+        below = error.__cause__ or error.__context__
+        if not isinstance(below, _OURS_OR_THEIRS):
+            break
+        error = below
+    return error
+
+
+def _check_files(options: RedisOptions) -> None:
+    """Raises StoreMisconfigured when it is files of ours that prevent TLS."""
+    if options.address().tls:
+        try:
+            options.ssl_context()
+        except (OSError, ssl.SSLError) as error:
+            raise StoreMisconfigured(f"TLS files for Redis cannot be used: {error}") from None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha1
 from pathlib import Path
 
-from profile_store.wire import Args
+from profile_store.commands import Args
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from typing import Literal
 from afflux.identity import Edges, component
 from afflux.names import ATTRIBUTES, EVENTS, Identity
 from afflux.shards import murmur2, shard_of
+from profile_store.commands import Command
 from profile_store.keys import Keys
-from profile_store.link import Command, Link
+from profile_store.link import Link
 from profile_store.replies import checked
 from profile_store.selection import Selection
 
@@ -76,7 +77,7 @@ async def _fetch_rows(
     served = selection.wants("scores") or selection.wants("open_examples")
     commands = []
     for shard, ids in groups.items():
-        mget = [b"MGET", *keys.fragments(shard, [(i, EVENTS) for i in ids])]
+        mget: list[bytes | str | int] = ["MGET", *keys.fragments(shard, [(i, EVENTS) for i in ids])]
         mget += keys.edges(shard, ids)
         mget += keys.attributes(shard, [(i, ATTRIBUTES) for i in ids])
         mget += keys.served(shard, ids) if served else []

@@ -14,7 +14,7 @@ import redis
 from profile_store.errors import StoreMisconfigured, StoreUnavailable
 from profile_store.options import RedisOptions
 from store_cases import first, opened, position, request, rows, second
-from store_redis import RedisProcess, free_port, in_sync
+from store_redis import RedisProcess, free_port, in_sync, settled
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +141,31 @@ async def test_tls(tmp_path: Path) -> None:
                 await store.positions([0])
         async with opened(RedisOptions(url, ssl_ca=f"{tmp_path}/missing.crt")) as store:
             with pytest.raises(StoreMisconfigured, match="TLS files"):
+                await store.positions([0])
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make certificates")
+async def test_tls_to_a_cluster(tmp_path: Path) -> None:
+    """Every node of a cluster is spoken to over TLS, at the TLS port that it announces."""
+    certificates(tmp_path)
+    port = free_port(below=55000)
+    options = [
+        "--tls-port", str(port), "--tls-cert-file", f"{tmp_path}/server.crt",
+        "--tls-key-file", f"{tmp_path}/server.key", "--tls-ca-cert-file", f"{tmp_path}/ca.crt",
+        "--tls-auth-clients", "no", "--cluster-enabled", "yes", "--tls-cluster", "yes",
+    ]  # fmt: skip
+    with RedisProcess(*options, port=free_port(below=55000)) as process:
+        with redis.Redis(port=process.port) as client:
+            client.execute_command("CLUSTER", "ADDSLOTS", *range(16384))
+            for _ in range(1000):
+                if settled(client.execute_command("CLUSTER", "INFO"), 1):
+                    break
+                await asyncio.sleep(0.01)
+        url = f"rediss://127.0.0.1:{port}"
+        async with opened(RedisOptions(url, ssl_ca=f"{tmp_path}/ca.crt", cluster=True)) as store:
+            assert (await store.commit([first(fragments=rows(range(10)))]))[0].landed
+        async with opened(RedisOptions(url, cluster=True)) as store:
+            with pytest.raises(StoreUnavailable, match="certificate"):
                 await store.positions([0])
 
 

@@ -130,7 +130,7 @@ def redis_cluster(masters: int = 3) -> Iterator[list[RedisProcess]]:
             client.execute_command("CLUSTER", "MEET", "127.0.0.1", nodes[0].port)
         for _ in range(1000):
             info = [client.execute_command("CLUSTER", "INFO") for client in clients]
-            if all(_settled(one, masters) for one in info):
+            if all(settled(one, masters) for one in info):
                 break
             time.sleep(0.01)
         else:
@@ -138,7 +138,8 @@ def redis_cluster(masters: int = 3) -> Iterator[list[RedisProcess]]:
         yield nodes
 
 
-def _settled(info: object, masters: int) -> bool:
+def settled(info: object, masters: int) -> bool:
+    """Whether a node's CLUSTER INFO says that all is well with so many masters."""
     if isinstance(info, dict):
         return info["cluster_state"] == "ok" and int(info["cluster_size"]) == masters
     text = bytes(info) if isinstance(info, bytes) else str(info).encode()
