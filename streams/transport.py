@@ -58,16 +58,19 @@ class BatchConsumer(driver.Consumer):
             await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # as Faust does
         if self.should_stop:
             return
-        generation = self.app.consumer_generation_id
         active = frozenset((tp.topic, tp.partition) for tp in self._get_active_partitions())
         taken = await self._thread.take(active, _POLL_SECONDS if active else _PAUSED_SECONDS)
         self.app.lanes.watermarks(taken.high_watermarks)
         if taken.lost:
             self.app.lanes.unreadable(taken.lost)
         for batch in taken.batches:
-            if not self.flow_active or generation != self.app.consumer_generation_id:
+            if not self.flow_active:
                 return
-            yield FaustTP(batch.topic, batch.partition), self._message(batch, generation)
+            # A whole rebalance may have passed while we waited: then the batch can be one that
+            # was read after it, which nobody would read again.
+            if self.is_current(batch):
+                generation = self.app.consumer_generation_id
+                yield FaustTP(batch.topic, batch.partition), self._message(batch, generation)
 
     async def perform_seek(self) -> None:
         """Take over what was assigned; Faust resumes the flow when this returns."""
