@@ -110,6 +110,12 @@ class RowFetcher:
             members=members,
         )  # fmt: skip
 
+    async def members(
+        self, identities: Sequence[Identity], edges: Mapping[int, Edges]
+    ) -> dict[int, list[Identity]]:
+        """Row -> all identities of its profile, for the rows that have live edges."""
+        return (await self._linked(identities, edges, {}))[2]
+
     async def _read_due(
         self,
         late: Sequence[tuple[int, Identity, int]],

@@ -16,6 +16,7 @@ import numpy as np
 
 from afflux.catalog import Catalog
 from afflux.columns import empty_events
+from afflux.identity import Edges
 from afflux.names import AffluxError
 from afflux.outcome import Batch, Control
 from afflux.position import FENCE, NONE_MS
@@ -31,6 +32,7 @@ from streams.enrich.announce import Announcer, Owners
 from streams.enrich.attributes import AttributeFolder
 from streams.enrich.commits import CommitPlanner
 from streams.enrich.cut import cut
+from streams.enrich.fetch import RowFetcher
 from streams.enrich.learner_gate import LearnedOffset, LearnerGate
 from streams.enrich.outbox import Outbox
 from streams.enrich.partition import Head, OwnedPartition
@@ -100,6 +102,7 @@ class EnrichPlane:
             store, catalog, planner, self._announcer,
             settings.shards, settings.commit_rows, step_settings,
         )  # fmt: skip
+        self._fetcher = RowFetcher(store, catalog, settings.shards)
         self._attributes = AttributeFolder(store, catalog, settings.shards, nonce)
         self._gate = LearnerGate(
             scorers, settings.learner_lag, settings.learner_patience_s, monotonic
@@ -181,21 +184,24 @@ class EnrichPlane:
     async def _announce_left(self, part: OwnedPartition, boxes: Sequence[Outbox]) -> None:
         """Announce what the last owner committed; its rows are read again."""
         requests = [
-            RowRequest(shard, served=box.owners)
+            RowRequest(shard, served=box.owners, edges=box.owners)
             for shard, box in zip(part.shards, boxes, strict=True)
             if box.owners
         ]
         replies = await self._store.read(requests) if requests else []
         found = [
-            (identity, data, part.positions[request.shard].version)
+            (identity, data, part.positions[request.shard].version, Edges.decode(edges))
             for request, reply in zip(requests, replies, strict=True)
-            for identity, data in zip(request.served, reply.served, strict=True)
+            for identity, data, edges in zip(request.served, reply.served, reply.edges, strict=True)
             if data is not None
         ]
-        served, tails = self._catalog.decode_served([data for _, data, _ in found])
+        identities = [identity for identity, _, _, _ in found]
+        linked = {r: edges for r, (_, _, _, edges) in enumerate(found) if edges.live}
+        members = await self._fetcher.members(identities, linked)
+        served, tails = self._catalog.decode_served([data for _, data, _, _ in found])
         owners = Owners(
-            [i for i, _, _ in found], served, [t.decode() for t in tails],
-            [v for _, _, v in found], {},
+            identities, served, [t.decode() for t in tails], [v for _, _, v, _ in found],
+            {identities[r]: people for r, people in members.items()},
         )  # fmt: skip
         await self._announcer.announce(boxes, owners)
 
