@@ -54,6 +54,12 @@ class Life:
         assert self.alive, f"worker {self.pid} ended with {self.code}: {self.log[-3000:]}"
         os.kill(self.pid, number)
 
+    def what_it_awaits(self) -> str:
+        """Its log with the places where its tasks are, for a test that waits in vain."""
+        self.send(signal.SIGUSR1)
+        sleep(0.5)
+        return f"worker {self.pid}:\n{self.log[-6000:]}"
+
     def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
         self.send(signal.SIGKILL)

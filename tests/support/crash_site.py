@@ -174,7 +174,9 @@ class Site:
         limit = monotonic() + seconds
         while not self.at_end(ends := self.ends()):
             assert life.alive, f"ended with {life.code}: {life.log[-3000:]}"
-            assert monotonic() < limit, f"{self.heads()} of {ends}: {life.log[-3000:]}"
+            if monotonic() > limit:
+                said = "\n".join(other.what_it_awaits() for other in self.lives if other.alive)
+                raise AssertionError(f"{self.heads()} of {ends}:\n{said}")
             sleep(0.02)
 
     def wait_end_or_idle(self, life: Life, seconds: float = 40) -> None:

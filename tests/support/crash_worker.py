@@ -8,6 +8,7 @@ what still runs.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import select
@@ -247,11 +248,20 @@ async def work(job: Job) -> int:
         time.monotonic,
         lambda: time.time_ns() // 1_000_000,
     )  # fmt: skip
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _say_what_is_awaited)
     try:
         return await run_worker(settings, {"enrich": MortalPlane(plane, fate)}, metrics=metrics)
     finally:
         await delivery.close()
         await store.close()
+
+
+def _say_what_is_awaited() -> None:
+    for task in asyncio.all_tasks():
+        frames: Any = task.get_stack(limit=8)
+        places = [f"{f.f_code.co_filename}:{f.f_lineno}" for f in frames]
+        print(f"{task.get_name()}: {task.get_coro()} at {places}", file=sys.stderr)
+    sys.stderr.flush()
 
 
 def nursery() -> None:
