@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from launcher.demo.counters import add_up
 from launcher.demo.feed import Feed
-from launcher.demo.models import Qualities
+from launcher.demo.model_quality import Qualities
 from launcher.demo.progress import Display, Moment
 from launcher.demo.result import Counts
 from launcher.errors import LauncherError

@@ -16,7 +16,7 @@ from launcher.data.replay import Item, Replay
 from launcher.data.shape import DataSet
 from launcher.demo.feed import Feed
 from launcher.demo.measured import Measured, Watched, replay_through
-from launcher.demo.models import Qualities
+from launcher.demo.model_quality import Qualities
 from launcher.demo.outcome_view import show
 from launcher.demo.paced import measure_freshness
 from launcher.demo.progress import display
