@@ -16,11 +16,12 @@ NONE_MS = -(2**62)
 """The watermark before the first event."""
 
 _HEAD = struct.Struct("<Q16sQHH")  # version, nonce, layout, topics, origins
+_FENCE = struct.Struct("<Q16s")
 _TOPIC = struct.Struct("<16sqqqIxxxx")  # topic id, offset, W, pending W, pending identity hash
 _ORIGIN = struct.Struct("<IIq")  # shard, rank, offset
 _COUNTERS = struct.Struct(f"<{COUNTERS}Q")
 
-FENCE = 24
+FENCE = _FENCE.size
 """The first bytes (version and nonce) that a commit compares."""
 
 
@@ -84,6 +85,11 @@ class Position:
             for shard, (offset, rank) in sorted(self.origins.items())
         ]
         return b"".join(parts)
+
+    @property
+    def fence(self) -> bytes:
+        """What a commit compares: the first `FENCE` bytes of the stored form."""
+        return _FENCE.pack(self.version, self.nonce)
 
     @staticmethod
     def decode(data: bytes) -> Position:

@@ -23,10 +23,11 @@ from afflux.scoring import Scorer
 from afflux.shards import shard_of
 from afflux.step import StepSettings, step
 from profile_store.contract import ShardStore
-from streams.enrich.announce import Announcer, Owners
+from streams.enrich.announce import Owners
 from streams.enrich.commits import CommitPlanner, Planned
 from streams.enrich.cut import cut
 from streams.enrich.fetch import RowFetcher, Rows, Wanted
+from streams.enrich.last_word import LastWord
 from streams.enrich.partition import OwnedPartition
 
 log = logging.getLogger("afflux.enrich")
@@ -44,7 +45,8 @@ class Advancer:
         store: ShardStore,
         catalog: Catalog,
         planner: CommitPlanner,
-        announcer: Announcer,
+        fetcher: RowFetcher,
+        last_word: LastWord,
         shards: int,
         commit_rows: int,
         settings: StepSettings,
@@ -52,14 +54,16 @@ class Advancer:
         self._store = store
         self._catalog = catalog
         self._planner = planner
-        self._announcer = announcer
-        self._fetcher = RowFetcher(store, catalog, shards)
+        self._fetcher = fetcher
+        self._last_word = last_word
         self._shards = shards
         self._limit = commit_rows
         self._settings = settings
 
     def after(self, at: Watermark, batch: Batch) -> Watermark:
         """W after the records of `batch`."""
+        if batch.base == batch.end:
+            return at
         return watermark.after(at, batch.events, batch.controls, self._settings)[-1]
 
     async def advance(
@@ -70,13 +74,14 @@ class Advancer:
         shards: Sequence[int],
         scorer: Scorer,
         before_commit: Awaitable[object] | None = None,
-    ) -> None:
-        """Move `shards` to `batch.end`. `at` is W at `batch.base`.
+    ) -> Watermark:
+        """Move `shards` to `batch.end`; returns W there. `at` is W at `batch.base`.
 
         `before_commit` is awaited before the first commit (dead letters come first).
         Raises LostRace, StoreUnavailable.
         """
-        rows = await self._rows(part, batch, at, shards)
+        end = self.after(at, batch)
+        rows = await self._rows(part, batch, end, shards)
         crowded = self._crowded(rows, shards)
         together = [s for s in shards if s not in crowded]
         outcome = None
@@ -88,6 +93,7 @@ class Advancer:
             await self._commit(part, rows, outcome)
         for shard in crowded:
             await self._in_parts(part, batch, at, shard, scorer)
+        return end
 
     async def _in_parts(
         self, part: OwnedPartition, batch: Batch, at: Watermark, shard: int, scorer: Scorer
@@ -95,17 +101,18 @@ class Advancer:
         """Move one shard through `batch` in pieces that fit a commit."""
         await self.wave(part, at, batch.base, shard, scorer)
         while batch.base < batch.end:
-            piece = batch
-            rows = await self._rows(part, piece, at, [shard])
+            piece, end = batch, self.after(at, batch)
+            rows = await self._rows(part, piece, end, [shard])
             while self._crowded(rows, [shard]) and piece.end - piece.base > 1:
                 piece = cut(batch, batch.base, batch.base + (piece.end - piece.base) // 2)
-                rows = await self._rows(part, piece, at, [shard])
+                end = self.after(at, piece)
+                rows = await self._rows(part, piece, end, [shard])
             alone = bool(self._crowded(rows, [shard]))
             before = at.value if alone else None
             await self._commit(
                 part, rows, self._step(part, piece, at, [shard], rows, scorer, before)
             )
-            at = self.after(at, piece)
+            at = end
             batch = cut(batch, piece.end, batch.end)
             if alone:
                 part.due.pop(shard, None)
@@ -127,10 +134,9 @@ class Advancer:
                 part.due.pop(shard, None)
 
     async def _rows(
-        self, part: OwnedPartition, batch: Batch, at: Watermark, shards: Sequence[int]
+        self, part: OwnedPartition, batch: Batch, end: Watermark, shards: Sequence[int]
     ) -> Rows:
-        until = self.after(at, batch).value
-        wanted = self._wanted(part, batch, until, shards)
+        wanted = self._wanted(part, batch, end.value, shards)
         rows = await self._fetcher.fetch(wanted)
         for shard, found in rows.positions.items():
             if shard in part.positions and found[:FENCE] != part.fence(shard):
@@ -205,6 +211,7 @@ class Advancer:
 
     async def _commit(self, part: OwnedPartition, rows: Rows, outcome: StepOutcome) -> None:
         planned = self._planner.plan(part, rows, outcome)
+        began = self._last_word.now()
         await commit(self._store, part, planned)
         for shard, deadline in planned.deadlines.items():
             part.lower_due(shard, deadline)
@@ -214,7 +221,7 @@ class Advancer:
                 part.lower_due(shard, planned.deadlines[shard])
         owners = self._owners(rows, outcome, planned)
         part.announcing = asyncio.create_task(
-            self._announcer.announce(planned.outboxes.values(), owners)
+            self._last_word.announce(planned.outboxes, owners, began)
         )
 
     def _owners(self, rows: Rows, outcome: StepOutcome, planned: Planned) -> Owners:
@@ -241,7 +248,7 @@ async def commit(store: ShardStore, part: OwnedPartition, planned: Planned) -> N
     lost = []
     for result in await store.commit(planned.commits):
         target = planned.positions[result.shard]
-        if result.landed or result.found[:FENCE] == target.encode()[:FENCE]:
+        if result.landed or result.found[:FENCE] == target.fence:
             part.positions[result.shard] = target
         else:
             lost.append(result.shard)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from afflux.position import FENCE, Position, Watermark
+from afflux.position import Position, Watermark
+
+_TURNS = 5
 
 NONE_DUE = 2**62
 """Later than every deadline."""
@@ -37,18 +39,37 @@ class OwnedPartition:
     positions: dict[int, Position] = field(default_factory=dict)
     heads: dict[int, Head] = field(default_factory=dict)
     due: dict[int, int] = field(default_factory=dict)
+    turns: int = 0
+    """Seconds that have passed: which of the untouched shards have their turn."""
+    turn_heads: dict[int, int] = field(default_factory=dict)
+    """Heads a second ago."""
     announcing: asyncio.Task[None] | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def fence(self, shard: int) -> bytes:
         """What the next commit of `shard` must find: b"" before the first one."""
         position = self.positions[shard]
-        return position.encode()[:FENCE] if position.version else b""
+        return position.fence if position.version else b""
 
     def lagging(self, topic: int) -> list[int]:
         """Shards whose position is behind the head: no record of theirs came since."""
         head = self.heads[topic].offset
         return [s for s in self.shards if self.positions[s].topics[topic].offset < head]
+
+    def turn(self, topic: int) -> list[int]:
+        """Shards to advance without a record this second.
+
+        While the log moves on only a fifth of them, so that no second is a burst of commits; a
+        rewind then goes back a few seconds more. All of them once it stands still.
+        """
+        lagging = self.lagging(topic)
+        head = self.heads[topic].offset
+        moving = head != self.turn_heads.get(topic)
+        self.turn_heads[topic] = head
+        if not moving:
+            return lagging
+        mine = set(self.shards[self.turns % _TURNS :: _TURNS])
+        return [s for s in lagging if s in mine]
 
     def may_be_due(self, shard: int, watermark: int) -> bool:
         """Whether a deadline of `shard` may lie before `watermark`."""

@@ -16,23 +16,23 @@ import numpy as np
 
 from afflux.catalog import Catalog
 from afflux.columns import empty_events
-from afflux.identity import Edges
 from afflux.names import AffluxError
 from afflux.outcome import Batch, Control
 from afflux.position import FENCE, NONE_MS
 from afflux.scoring import Scorer
 from afflux.shards import shard_of
 from afflux.step import StepSettings
-from profile_store.contract import Commit, RowRequest, ShardStore
+from profile_store.contract import Commit, ShardStore
 from streams.bad_share import BadShare
 from streams.decoding import BadRecord, Decoder
 from streams.encoding import encode_control, encode_training_examples
 from streams.enrich.advance import Advancer, LostRace
-from streams.enrich.announce import Announcer, Owners
+from streams.enrich.announce import Announcer
 from streams.enrich.attributes import AttributeFolder
 from streams.enrich.commits import CommitPlanner
 from streams.enrich.cut import cut
 from streams.enrich.fetch import RowFetcher
+from streams.enrich.last_word import LastWord
 from streams.enrich.learner_gate import LearnedOffset, LearnerGate
 from streams.enrich.outbox import Outbox
 from streams.enrich.partition import Head, OwnedPartition
@@ -64,6 +64,7 @@ class ScorerSource(LearnedOffset, Protocol):
 
 _INPUTS = tuple(t.name for t in INPUT_TOPICS)
 _RACE_PAUSE_S = 0.2
+_LATE_S = 0.5
 
 
 class EnrichPlane:
@@ -98,11 +99,12 @@ class EnrichPlane:
             edge_refresh_ms=settings.edge_refresh_ms,
         )
         planner = CommitPlanner(catalog, encode_training_examples, encode_control, nonce)
+        fetcher = RowFetcher(store, catalog, settings.shards)
+        self._last_word = LastWord(store, catalog, fetcher, self._announcer, nonce, monotonic)
         self._advancer = Advancer(
-            store, catalog, planner, self._announcer,
+            store, catalog, planner, fetcher, self._last_word,
             settings.shards, settings.commit_rows, step_settings,
         )  # fmt: skip
-        self._fetcher = RowFetcher(store, catalog, settings.shards)
         self._attributes = AttributeFolder(store, catalog, settings.shards, nonce)
         self._gate = LearnerGate(
             scorers, settings.learner_lag, settings.learner_patience_s, monotonic
@@ -110,6 +112,8 @@ class EnrichPlane:
         self._bad_share = BadShare(settings.bad_share, settings.bad_window)
         self._dead_letters = dead_letters
         self._parts: dict[int, OwnedPartition] = {}
+        self._late: set[asyncio.Task[None]] = set()
+        """Announcements of partitions that went away before the acks came."""
         self._logs: dict[TP, LogRange] = {}
 
     @property
@@ -130,7 +134,7 @@ class EnrichPlane:
         for number in sorted({p for _, p in logs}):
             part = self._parts.get(number) or self._new_part(number)
             async with part.lock:
-                await self._cancel_announcing(part)
+                self._leave_announcing(part)
                 await self._take_over(part)
                 self._parts[number] = part
             seeks |= {tp: o for tp, o in self._seeks(part).items() if tp in logs}
@@ -183,27 +187,10 @@ class EnrichPlane:
 
     async def _announce_left(self, part: OwnedPartition, boxes: Sequence[Outbox]) -> None:
         """Announce what the last owner committed; its rows are read again."""
-        requests = [
-            RowRequest(shard, served=box.owners, edges=box.owners)
-            for shard, box in zip(part.shards, boxes, strict=True)
-            if box.owners
-        ]
-        replies = await self._store.read(requests) if requests else []
-        found = [
-            (identity, data, part.positions[request.shard].version, Edges.decode(edges))
-            for request, reply in zip(requests, replies, strict=True)
-            for identity, data, edges in zip(request.served, reply.served, reply.edges, strict=True)
-            if data is not None
-        ]
-        identities = [identity for identity, _, _, _ in found]
-        linked = {r: edges for r, (_, _, _, edges) in enumerate(found) if edges.live}
-        members = await self._fetcher.members(identities, linked)
-        served, tails = self._catalog.decode_served([data for _, data, _, _ in found])
-        owners = Owners(
-            identities, served, [t.decode() for t in tails], [v for _, _, v, _ in found],
-            {identities[r]: people for r, people in members.items()},
-        )  # fmt: skip
-        await self._announcer.announce(boxes, owners)
+        by_shard = dict(zip(part.shards, boxes, strict=True))
+        began = self._monotonic()
+        stored = await self._last_word.read({shard: box.owners for shard, box in by_shard.items()})
+        await self._last_word.announce(by_shard, stored.owners, began)
 
     async def revoked(self, partitions: Sequence[int]) -> None:
         """Wait for the batch at work, drop the rest: the next owner announces from the outbox."""
@@ -211,20 +198,29 @@ class EnrichPlane:
             part = self._parts.pop(number, None)
             if part is not None:
                 async with part.lock:
-                    await self._cancel_announcing(part)
+                    self._leave_announcing(part)
+        if self._late:
+            await asyncio.wait(self._late, timeout=_LATE_S)
 
-    async def _cancel_announcing(self, part: OwnedPartition) -> None:
+    def _leave_announcing(self, part: OwnedPartition) -> None:
+        """What is with the producer cannot be called back: it ends on its own."""
         task, part.announcing = part.announcing, None
-        if task is not None and not task.done():
-            task.cancel()
         if task is not None:
-            await asyncio.gather(task, return_exceptions=True)
+            self._late.add(task)
+            task.add_done_callback(self._came_late)
+
+    def _came_late(self, task: asyncio.Task[None]) -> None:
+        self._late.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.warning("an announcement was left to the next owner: %s", task.exception())
 
     async def close(self) -> None:
         """Finish announcing what is committed."""
         for part in list(self._parts.values()):
             async with part.lock:
                 await part.announced()
+        if self._late:
+            await asyncio.wait(self._late, timeout=_LATE_S)
 
     # --- records ---------------------------------------------------------------------------
 
@@ -264,16 +260,14 @@ class EnrichPlane:
         await self._gate.wait(self._announcer.examples_end)
         dead = asyncio.ensure_future(self._dead_letters.send(records, bad))
         try:
-            await self._advancer.advance(
+            end = await self._advancer.advance(
                 part, batch, head.watermark, self._shards_of(part, batch), self._scorer, dead
             )
         finally:
             if not dead.done():
                 dead.cancel()
         append_time = int(records.timestamps[-1]) if len(records) else head.append_time
-        part.heads[0] = Head(
-            batch.end, self._advancer.after(head.watermark, batch), append_time, self._monotonic()
-        )
+        part.heads[0] = Head(batch.end, end, append_time, self._monotonic())
 
     async def _fold_attributes(self, part: OwnedPartition, records: RecordBatch) -> None:
         head = part.heads[1]
@@ -347,12 +341,13 @@ class EnrichPlane:
         events, attributes = part.heads[0], part.heads[1]
         # Also shards that are at the head already, where a crash has cut a wave of deadlines.
         due = {s for s in part.shards if part.may_be_due(s, events.watermark.value)}
-        lagging = sorted(due.union(part.lagging(0)))
+        lagging = sorted(due.union(part.turn(0)))
         if lagging:
             here = Batch(0, events.offset, events.offset, empty_events())
             await self._advancer.advance(part, here, events.watermark, lagging, self._scorer)
-        if part.lagging(1):
-            await self._attributes.advance(part, part.lagging(1), attributes.offset)
+        if untouched := part.turn(1):
+            await self._attributes.advance(part, untouched, attributes.offset)
+        part.turns += 1
 
     async def _tick_if_idle(self, part: OwnedPartition) -> None:
         """Event time goes on at the log's pace where no events come."""

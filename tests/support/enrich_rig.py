@@ -172,6 +172,7 @@ class Worker:
             tps = [tp for tp, o in self.offsets.items() if o < len(self.logs.inputs[tp])]
             if not tps:
                 await self.tick()
+                await self.tick()  # the log stands still since the first: all shards advance
                 await self.plane.close()
                 tps = [tp for tp, o in self.offsets.items() if o < len(self.logs.inputs[tp])]
                 if not tps:
