@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -49,6 +50,9 @@ _CODES: dict[type[BaseException], str] = {
 """Errors whose code redis-py has cut off."""
 
 
+_INSIDE_A_SCRIPT = re.compile(r"^(ERR )?Error running script \(call to \w+\): @\w+: ?\d+: -?")
+"""Redis before 7 puts this before the error that a script ended with; from 7 on it comes after."""
+
 _OURS_OR_THEIRS = (StoreError, exceptions.RedisError, exceptions.RedisClusterException)
 
 
@@ -70,7 +74,7 @@ def store_error(error: BaseException, server: str) -> StoreError:
     error = _innermost(error)
     if isinstance(error, StoreError):
         return error
-    text, code = str(error), _code(error)
+    text, code = _text(error), _code(error)
     if code in _LATER:
         return StoreUnavailable(f"Redis at {server} {_LATER[code]}")
     if code in _NEVER:
@@ -107,7 +111,11 @@ async def answered(options: RedisOptions, server: str, extra_s: float) -> AsyncI
 def _code(error: BaseException) -> str:
     if isinstance(error, exceptions.AuthenticationError):
         return "NOAUTH" if "required" in str(error) else "WRONGPASS"
-    return _CODES.get(type(error)) or str(error).partition(" ")[0]
+    return _CODES.get(type(error)) or _text(error).partition(" ")[0]
+
+
+def _text(error: BaseException) -> str:
+    return _INSIDE_A_SCRIPT.sub("", str(error))
 
 
 def _innermost(error: BaseException) -> BaseException:
