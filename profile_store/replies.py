@@ -50,7 +50,9 @@ _CODES: dict[type[BaseException], str] = {
 """Errors whose code redis-py has cut off."""
 
 
-_INSIDE_A_SCRIPT = re.compile(r"^(ERR )?Error running script \(call to \w+\): @\w+: ?\d+: -?")
+_INSIDE_A_SCRIPT = re.compile(
+    r"^(?:ERR )?(?:Error running script \(call to \w+\): )?(?:@\w+: ?\d+: )+-?"
+)
 """Redis before 7 puts this before the error that a script ended with; from 7 on it comes after."""
 
 _OURS_OR_THEIRS = (StoreError, exceptions.RedisError, exceptions.RedisClusterException)

@@ -14,7 +14,12 @@ import redis
 from profile_store.errors import StoreMisconfigured, StoreUnavailable
 from profile_store.options import RedisOptions
 from store_cases import first, opened, position, request, rows, second
-from store_redis import RedisProcess, free_port, in_sync, settled
+from store_redis import RedisProcess, free_port, in_sync, redis_has_tls, settled
+
+without_openssl = pytest.mark.skipif(
+    shutil.which("openssl") is None, reason="no openssl to make certificates"
+)
+without_tls = pytest.mark.skipif(not redis_has_tls(), reason="this redis-server has no TLS")
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +121,8 @@ async def test_databases_are_apart(client: redis.Redis, server: RedisProcess) ->
         assert await third.positions([0]) == [position(1)]
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make certificates")
+@without_openssl
+@without_tls
 async def test_tls(tmp_path: Path) -> None:
     """rediss:// with our own CA works, with client certificates; an unknown CA is refused."""
     certificates(tmp_path)
@@ -144,7 +150,8 @@ async def test_tls(tmp_path: Path) -> None:
                 await store.positions([0])
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make certificates")
+@without_openssl
+@without_tls
 async def test_tls_to_a_cluster(tmp_path: Path) -> None:
     """Every node of a cluster is spoken to over TLS, at the TLS port that it announces."""
     certificates(tmp_path)

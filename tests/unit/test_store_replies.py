@@ -19,9 +19,17 @@ WRONG = "WRONGTYPE Operation against a key holding the wrong kind of value"
         (f"{OF_6}16: {WRONG}", StoreMisconfigured, "another type"),
         (f"ERR {OF_6} 16: {WRONG}", StoreMisconfigured, "another type"),
         (WRONG + OF_7, StoreMisconfigured, "another type"),
-        (f"{OF_6} 30: -OOM command not allowed", StoreUnavailable, "out of memory"),
+        (
+            f"{OF_6}33: @user_script: 33: -OOM command not allowed",
+            StoreUnavailable,
+            "out of memory",
+        ),
         (f"OOM command not allowed{OF_7}", StoreUnavailable, "out of memory"),
-        (f"{OF_6} 30: -READONLY You can't write", StoreUnavailable, "read-only replica"),
+        (
+            f"{OF_6}41: @user_script: 41: -READONLY You can't write",
+            StoreUnavailable,
+            "read-only replica",
+        ),
         (f"{OF_6}3: attempt to index a nil value", StoreError, "answers: attempt to index"),
     ],
 )
