@@ -233,6 +233,8 @@ class EnrichPlane:
         if part is None:
             return  # revoked meanwhile; the new owner reads these records
         async with part.lock:
+            if self._parts.get(records.partition) is not part:
+                return
             topic = _INPUTS.index(records.topic)
             head = part.heads[topic]
             if records.end <= head.offset:
@@ -313,8 +315,8 @@ class EnrichPlane:
         await self._scorers.refresh()
         for part in list(self._parts.values()):
             async with part.lock:
-                if part.number not in self._parts:
-                    continue
+                if self._parts.get(part.number) is not part:
+                    continue  # revoked meanwhile
                 try:
                     await self._check_announced(part)
                     await self._check_store(part)
