@@ -20,11 +20,10 @@ from enrich_rig import Worker, rows_of
 from profile_store import Profile, ProfileStore
 from profile_store.memory import MemoryShardStore, Value
 from streams.consume import Record
-from streams.control_codec import KINDS
 from streams.dead_letters import dead_letter_topics, unique
 from streams.encoding import decode_training_examples, encode_score_updates
 from streams.topics import EXPERIENCE_EVENTS, INPUT_TOPICS, SCORE_UPDATES, TRAINING_EXAMPLES
-from streams.updates import decode_any, decode_score_updates
+from streams.updates import DecodeError, decode_any, decode_score_updates
 
 
 @dataclass(frozen=True)
@@ -112,11 +111,16 @@ def check_derived(logs: FinalLogs) -> tuple[int, int]:
 
 
 def _is_derived(value: bytes) -> bool:
+    name, fields = _decoded(value)
+    return name == "ControlRecord" and fields["origin"] is not None
+
+
+def _decoded(value: bytes | None) -> tuple[str, dict[str, Any]]:
+    """Name and fields; empty ones for the records that are broken on purpose."""
     try:
-        name, fields = decode_any(value)
-    except Exception:  # the log has broken records on purpose
-        return False
-    return name == "ControlRecord" and fields["kind"] in KINDS and fields["origin"] is not None
+        return decode_any(value or b"")
+    except DecodeError:
+        return "", {}
 
 
 def check_examples(records: Sequence[Record], oracle: Undisturbed) -> tuple[int, int, int]:
@@ -141,18 +145,25 @@ def _examples(values: Sequence[bytes | None]) -> ExampleColumns:
 
 
 def _links(logs: FinalLogs) -> dict[bytes, set[bytes]]:
-    """Who was ever linked to whom, cut links included.
+    """Who was ever named together with whom, in cut links and in refused events too.
 
     What a linked identity did shows in vectors and profiles as far as it had come just then.
     """
     links: dict[bytes, set[bytes]] = defaultdict(set)
-    for _, value in logs.derived:
-        if value is not None:
-            control = decode_any(value)[1]
-            one, other = control["identity"].encode(), control["other"].encode()
-            links[one].add(other)
-            links[other].add(one)
-    return links
+    for (topic, _), log in logs.inputs.items():
+        for record in log if topic == EXPERIENCE_EVENTS.name else ():
+            people = _named(record.value)
+            for one in people:
+                links[one] |= people - {one}
+    return {one: others for one, others in links.items() if others}
+
+
+def _named(value: bytes | None) -> set[bytes]:
+    name, fields = _decoded(value)
+    if name == "ControlRecord":
+        return {fields[end].encode() for end in ("identity", "other") if fields[end] is not None}
+    people = fields.get("identityMap", {})
+    return {f"{space}:{i['id']}".encode() for space, ids in people.items() for i in ids}
 
 
 def _example_set(found: ExampleColumns, linked: Collection[bytes]) -> set[tuple[object, ...]]:

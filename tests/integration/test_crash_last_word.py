@@ -1,0 +1,81 @@
+"""An owner whose announcement comes late corrects it: in memory, step by step."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from enrich_rig import Logs, Worker
+from enrich_workload import workload
+from profile_store.memory import MemoryShardStore
+from streams.ports import TP, Message
+from streams.topics import SCORE_UPDATES
+from streams.updates import decode_score_updates
+
+PARTITIONS, SHARDS = 1, 4
+
+
+class HeldLogs(Logs):
+    """The broker as one producer sees it: its messages wait until they are let through."""
+
+    def __init__(self, logs: Logs) -> None:
+        super().__init__(logs.partitions, logs.inputs, logs.outputs, logs.now)
+        self.gate = asyncio.Event()
+        self.waiting = 0
+
+    async def send(self, messages: Sequence[Message]) -> dict[TP, int]:
+        """Wait, then append."""
+        self.waiting += 1
+        await self.gate.wait()
+        return await super().send(messages)
+
+
+def last_words(logs: Logs) -> dict[bytes | None, bytes | None]:
+    """The last record of each key of `score-updates`."""
+    return {m.key: m.value for m in logs.outputs[SCORE_UPDATES.name]}
+
+
+def what_stands(store: MemoryShardStore) -> set[bytes]:
+    """Who has a served row."""
+    return {k.split(b":", 2)[2] for k in store.data if k.startswith(b"v:")}
+
+
+@pytest.mark.parametrize("late", [True, False])
+async def test_late_announcement_does_not_stand(late: bool) -> None:
+    """Held up between commit and acks while another owner went on: what it holds now is said.
+
+    Where no time has passed the same announcement is left alone, which shows that the order of
+    the messages is what the test says it is.
+    """
+    logs = Logs(PARTITIONS)
+    workload(logs, 900, people=12, days=60, seed=5)
+    logs.frozen = True
+    store = MemoryShardStore(SHARDS)
+    held = HeldLogs(logs)
+    held.frozen = True
+    slow, quick = Worker(store, held, SHARDS, "slow"), Worker(store, logs, SHARDS, "quick")
+    held.gate.set()
+    await slow.own([0])
+    held.gate.clear()
+    held.waiting = 0
+    await slow.step(("experience-events", 0), 300)
+    async with asyncio.timeout(10):
+        while not held.waiting:
+            await asyncio.sleep(0)
+    await quick.own([0])
+    await quick.drain()
+    right = last_words(logs)
+    assert {k for k, v in right.items() if v} == what_stands(store)
+    slow.monotonic += 5 if late else 0
+    held.gate.set()
+    await slow.plane.revoked([0])
+    wrong = [k for k, v in last_words(logs).items() if not same(v, right[k])]
+    assert (not wrong) == late
+
+
+def same(one: bytes | None, other: bytes | None) -> bool:
+    """Whether two updates say the same; versions of positions and profiles may differ."""
+    said = [decode_score_updates([v])[0] if v is not None else {} for v in (one, other)]
+    return said[0].get("scores") == said[1].get("scores")
