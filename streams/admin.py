@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic, sleep
 from typing import Any
 
@@ -16,6 +17,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # some miss i
     AdminClient,
     ConfigResource,
     NewTopic,
+    TopicDescription,
 )
 
 from streams.errors import BrokerUnavailable
@@ -23,6 +25,7 @@ from streams.log_ends import read_log_ends
 from streams.logs import quiet_librdkafka
 from streams.ports import TP, LogRange
 from streams.producing import MAX_MESSAGE_BYTES
+from streams.retriable import retried
 from streams.settings import StreamSettings
 from streams.topics import TOPICS, Topic
 
@@ -68,7 +71,8 @@ class Admin:
     def cluster_id(self) -> str:
         """Id of the cluster; the check whether the broker is there."""
         try:
-            return str(self._client.list_topics(timeout=self._timeout).cluster_id)
+            about = retried(lambda: self._client.list_topics(timeout=self._timeout))
+            return str(about.cluster_id)
         except KafkaException as error:
             raise self._unavailable(error) from error
 
@@ -77,18 +81,27 @@ class Admin:
     ) -> list[str]:
         """Create those which are missing; returns their names. -1: the broker's own replication."""
         new = [_new_topic(topic, partitions, replicas) for topic in topics]
-        created = []
+        created: set[str] = set()
+        try:
+            retried(lambda: self._create(new, created))
+        except KafkaException as error:
+            raise self._unavailable(error) from error
+        self._wait_until_known(sorted(created))
+        return [topic.name for topic in topics if topic.name in created]
+
+    def _create(self, new: list[NewTopic], created: set[str]) -> None:
+        """What exists already is left out of `created`, what an earlier try has made is not."""
         for name, future in self._client.create_topics(
-            new, operation_timeout=self._timeout, request_timeout=self._timeout
+            [topic for topic in new if topic.topic not in created],
+            operation_timeout=self._timeout,
+            request_timeout=self._timeout,
         ).items():
             try:
                 future.result()
-                created.append(name)
+                created.add(name)
             except KafkaException as error:
                 if error.args[0].code() != _EXISTS:
-                    raise self._unavailable(error) from error
-        self._wait_until_known(created)
-        return created
+                    raise
 
     def _wait_until_known(self, names: list[str]) -> None:
         """A topic that was created is not known to every broker at once."""
@@ -104,16 +117,12 @@ class Admin:
         found: dict[str, TopicState] = {}
         if not wanted:
             return found
+        try:
+            known = retried(lambda: self._describe(wanted))
+        except KafkaException as error:
+            raise self._unavailable(error) from error
         cluster = ""
-        for name, future in self._client.describe_topics(
-            TopicCollection(wanted), request_timeout=self._timeout
-        ).items():
-            try:
-                about = future.result()
-            except KafkaException as error:
-                if error.args[0].code() == _UNKNOWN:
-                    continue
-                raise self._unavailable(error) from error
+        for name, about in known.items():
             topic_id = _id_bytes(about.topic_id)
             if topic_id is None:
                 cluster = cluster or self.cluster_id()
@@ -121,6 +130,18 @@ class Admin:
             replicas = min((len(p.replicas) for p in about.partitions), default=0)
             found[name] = TopicState(name, topic_id, len(about.partitions), replicas, {})
         return self._with_configs(found) if configs and found else found
+
+    def _describe(self, names: list[str]) -> dict[str, TopicDescription]:
+        found = {}
+        for name, future in self._client.describe_topics(
+            TopicCollection(names), request_timeout=self._timeout
+        ).items():
+            try:
+                found[name] = future.result()
+            except KafkaException as error:
+                if error.args[0].code() != _UNKNOWN:
+                    raise
+        return found
 
     def log_ranges(self, names: Iterable[str]) -> dict[TP, LogRange]:
         """Of every partition of these topics. Blocks: use a thread beside an event loop."""
@@ -137,11 +158,11 @@ class Admin:
         """How far a consumer group is behind, by what it committed last."""
         ranges = self.log_ranges(names)
         request = ConsumerGroupTopicPartitions(group, [Partition(*tp) for tp in ranges])
-        future = self._client.list_consumer_group_offsets([request], request_timeout=self._timeout)[
-            group
-        ]
+        ask = partial(
+            self._client.list_consumer_group_offsets, [request], request_timeout=self._timeout
+        )
         try:
-            answer = future.result().topic_partitions
+            answer = retried(lambda: ask()[group].result()).topic_partitions
         except KafkaException as error:
             raise self._unavailable(error) from error
         committed = {(p.topic, p.partition): p.offset for p in answer if p.offset >= 0}
@@ -149,15 +170,13 @@ class Admin:
 
     def _with_configs(self, topics: dict[str, TopicState]) -> dict[str, TopicState]:
         resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in topics]
-        for resource, future in self._client.describe_configs(
-            resources, request_timeout=self._timeout
-        ).items():
-            try:
-                entries = future.result().values()
-            except KafkaException as error:
-                raise self._unavailable(error) from error
-            state = topics[resource.name]
-            state.configs.update({e.name: e.value for e in entries})
+        ask = partial(self._client.describe_configs, resources, request_timeout=self._timeout)
+        try:
+            found = retried(lambda: {r.name: future.result() for r, future in ask().items()})
+        except KafkaException as error:
+            raise self._unavailable(error) from error
+        for name, entries in found.items():
+            topics[name].configs.update({e.name: e.value for e in entries.values()})
         return topics
 
     def _unavailable(self, error: KafkaException) -> BrokerUnavailable:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from types import TracebackType
 from typing import Any, Literal
 
@@ -18,9 +19,17 @@ from streams.errors import BrokerUnavailable
 from streams.logs import quiet_librdkafka
 from streams.ports import TP
 from streams.records import Headers
+from streams.retriable import passes
 from streams.settings import StreamSettings
 
 _AT_ONCE = 500
+_PATIENCE_S = 30.0
+_OUTAGES = (
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._TRANSPORT,
+    KafkaError._RESOLVE,
+    KafkaError._TIMED_OUT,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +51,7 @@ class TopicReader:
 
     start: "beginning", "end", or an offset for each topic partition (the beginning for those it
     does not name). Raises BrokerUnavailable when the broker is not there at the start; later
-    outages are waited for.
+    outages are waited for. An answer that should pass by itself, but does not, is an error too.
     """
 
     def __init__(
@@ -63,6 +72,7 @@ class TopicReader:
         """High watermarks when the reader was made."""
         self.positions: dict[TP, int] = dict(at)
         """Offset after the last record that was read, or known not to exist."""
+        self._failing_since: float | None = None
         self._consumer = Consumer(_options(settings))
         self._consumer.assign([Partition(*tp, offset) for tp, offset in at.items()])
 
@@ -80,9 +90,20 @@ class TopicReader:
                 self.positions[tp] = records[-1].offset + 1
             elif error.code() == KafkaError._PARTITION_EOF:
                 self.positions[tp] = max(self.positions[tp], int(message.offset() or 0))
-            elif error.fatal() or not _passes(error):
+            elif not self._goes_on_after(error):
                 raise BrokerUnavailable(error.str())
+        if records:
+            self._failing_since = None
         return records
+
+    def _goes_on_after(self, error: KafkaError) -> bool:
+        """Whether librdkafka tries again by itself, and has not done so for too long."""
+        if error.code() in _OUTAGES:
+            return True
+        if error.fatal() or not passes(error):
+            return False
+        self._failing_since = self._failing_since or monotonic()
+        return monotonic() - self._failing_since < _PATIENCE_S
 
     def to_end(self) -> Iterator[Record]:
         """All records up to where the logs ended when the reader was made."""
@@ -118,16 +139,6 @@ def _options(settings: StreamSettings) -> dict[str, Any]:
         "fetch.wait.max.ms": 50,
     }
     return quiet_librdkafka(options)
-
-
-def _passes(error: KafkaError) -> bool:
-    """Whether librdkafka tries again by itself."""
-    return error.retriable() or error.code() in (
-        KafkaError._ALL_BROKERS_DOWN,
-        KafkaError._TRANSPORT,
-        KafkaError._RESOLVE,
-        KafkaError._TIMED_OUT,
-    )
 
 
 def _record(message: Any) -> Record:

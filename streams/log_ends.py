@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from time import monotonic
 from typing import Any
 
 from aiokafka import TopicPartition  # type: ignore[import-untyped]
@@ -22,12 +23,15 @@ from aiokafka.errors import (  # type: ignore[import-untyped]
 from aiokafka.protocol.fetch import FetchRequest  # type: ignore[import-untyped]
 from aiokafka.protocol.offset import OffsetRequest  # type: ignore[import-untyped]
 
+from streams.backoff import Backoff
 from streams.errors import BrokerUnavailable
 from streams.ports import TP
+from streams.retriable import FIRST_PAUSE_S, LONGEST_PAUSE_S, PASSING, PATIENCE_S
 from streams.settings import StreamSettings
 
 _LATEST, _EARLIEST = -1, -2
-_TRIES = 5
+_FETCHES = 5
+"""For each topic partition."""
 _WAIT_MS = 10
 _BYTES = 1024 * 1024
 
@@ -35,15 +39,16 @@ _BYTES = 1024 * 1024
 async def log_ends(client: AIOKafkaClient, tps: Iterable[TP]) -> dict[TP, tuple[int, int]]:
     """(start, high watermark) of each topic partition. Raises BrokerUnavailable."""
     wanted = sorted(tps)
-    for attempt in range(_TRIES):
+    until = monotonic() + PATIENCE_S
+    pause = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
+    while True:
         try:
             return await _ask(client, wanted)
         except KafkaError as error:
-            if attempt == _TRIES - 1 or not error.retriable:
+            if not _passes(error) or monotonic() > until:
                 raise BrokerUnavailable(f"the ends of the logs: {error}") from error
             await client.force_metadata_update()
-            await asyncio.sleep(0.05 * 2**attempt)
-    raise AssertionError("unreachable")
+            await asyncio.sleep(pause.next())
 
 
 async def read_log_ends(
@@ -99,7 +104,7 @@ async def _high_watermarks(
     client: AIOKafkaClient, node: int, latest: Mapping[TP, int]
 ) -> dict[TP, int]:
     found: dict[TP, int] = {}
-    for _ in range(_TRIES * len(latest)):
+    for _ in range(_FETCHES * len(latest)):
         # A response may leave partitions out, and does if it may not wait or has no bytes left.
         missing = {tp: (tp[1], at, 1) for tp, at in latest.items() if tp not in found}
         if not missing:
@@ -118,6 +123,10 @@ def _by_topic(entries: Mapping[TP, tuple[int, ...]]) -> list[tuple[str, list[Any
     for (topic, _), entry in entries.items():
         topics[topic].append(entry)
     return list(topics.items())
+
+
+def _passes(error: KafkaError) -> bool:
+    return bool(error.retriable or getattr(error, "errno", 0) in PASSING)
 
 
 def _check(code: int, topic: str, partition: int) -> None:
