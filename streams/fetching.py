@@ -50,6 +50,7 @@ class Cursor:
     delivered: int
     """End of the last batch; the next one's base."""
     in_hand: int = 0
+    """Records that were read and are not folded yet."""
 
 
 @dataclass(slots=True)
@@ -127,10 +128,10 @@ class FetchThread(AIOKafkaConsumerThread):
         ends: dict[TP, tuple[int, int]] = await self.call_thread(log_ends, client, tps)
         return ends
 
-    def release(self, tp: TP, epoch: int) -> None:
-        """A batch is done: there is room for another one. From any thread."""
+    def release(self, tp: TP, epoch: int, records: int) -> None:
+        """So many records are done: there is room for others. From any thread."""
         with suppress(RuntimeError):  # the loop is closed: nobody waits for room any more
-            self.thread_loop.call_soon_threadsafe(self._release, tp, epoch)
+            self.thread_loop.call_soon_threadsafe(self._release, tp, epoch, records)
 
     def is_current(self, tp: TP, epoch: int) -> bool:
         """Whether no seek, and no rebalance, came after this epoch. From any thread."""
@@ -161,11 +162,11 @@ class FetchThread(AIOKafkaConsumerThread):
             self.cursors[tp] = Cursor(next(_epochs), offsets[tp], offsets[tp])
         return mine
 
-    def _release(self, tp: TP, epoch: int) -> None:
+    def _release(self, tp: TP, epoch: int, records: int) -> None:
         cursor = self.cursors.get(tp)
         if cursor is None or cursor.epoch != epoch:
             return
-        cursor.in_hand -= 1
+        cursor.in_hand -= records
         fetcher = self._consumer._fetcher if self._consumer is not None else None
         if fetcher is not None and TopicPartition(*tp) in fetcher._records:
             for waiter in list(fetcher._fetch_waiters):
@@ -205,7 +206,7 @@ class FetchThread(AIOKafkaConsumerThread):
             if cursor is None or tp not in active:
                 continue
             taken.high_watermarks[tp] = state.highwater or 0
-            if cursor.in_hand >= self.settings.batches_ahead:
+            if cursor.in_hand > (self.settings.batches_ahead - 1) * self.settings.max_records:
                 continue
             try:
                 batch = self._read(fetcher, key, cursor, state)
@@ -216,7 +217,7 @@ class FetchThread(AIOKafkaConsumerThread):
                 fetcher._notify(fetcher._wait_consume_future)
                 continue
             if batch is not None:
-                cursor.in_hand += 1
+                cursor.in_hand += len(batch)
                 taken.batches.append(batch)
         return taken
 

@@ -1,8 +1,9 @@
 """The lanes of a plane: batches in order per partition number, and what happens when one fails.
 
 All topics of one partition number share a lane, because they share the state of its shards. A
-lane folds one batch at a time; lanes run beside each other. A batch is acknowledged last, and
-only folded if no seek came after it was read.
+lane folds one batch at a time; lanes run beside each other. What comes while a lane is busy is
+folded in one go afterwards, so batches grow with the load. A batch is acknowledged last, and only
+folded if no seek came after it was read.
 
 What a plane raises decides:
 
@@ -15,9 +16,11 @@ What a plane raises decides:
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from time import monotonic, time
 
 from profile_store.errors import StoreUnavailable
@@ -25,10 +28,19 @@ from streams.errors import BrokerUnavailable
 from streams.metrics import PlaneMetrics
 from streams.ownership import Ownership, Source
 from streams.ports import TP, Plane, Rewind, StopPartition
-from streams.records import RecordBatch
+from streams.records import RecordBatch, joined
 from streams.settings import StreamSettings
 
 _TICK_SECONDS = 1.0
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """A batch that waits for its turn, or has it."""
+
+    batch: RecordBatch
+    acknowledge: Callable[[], object]
+    taken: bool = False
 
 
 class Lanes:
@@ -51,6 +63,7 @@ class Lanes:
         self.halted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._slots = asyncio.Semaphore(settings.concurrent_partitions)
         self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._queues: dict[int, deque[_Entry]] = defaultdict(deque)
         self._running: set[asyncio.Task[None]] = set()
         self._rewinds: dict[int, int] = defaultdict(int)
         self._high_watermarks: dict[TP, int] = {}
@@ -66,19 +79,50 @@ class Lanes:
 
     def submit(self, batch: RecordBatch, acknowledge: Callable[[], object]) -> None:
         """Fold this batch when its turn comes. Turns are in the order of these calls."""
-        task = asyncio.create_task(self._turn(batch, acknowledge))
+        entry = _Entry(batch, acknowledge)
+        self._queues[batch.partition].append(entry)
+        task = asyncio.create_task(self._turn(entry))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _turn(self, batch: RecordBatch, acknowledge: Callable[[], object]) -> None:
+    async def _turn(self, entry: _Entry) -> None:
+        """Fold this entry, and with it those that follow it and came while the lane was busy."""
         try:
-            async with self._locks[batch.partition]:
-                if self._may_fold(batch):
-                    async with self._slots:
-                        await self._fold(batch)
+            async with self._locks[entry.batch.partition]:
+                if not entry.taken:
+                    await self._fold_run(self._run_from(entry))
         finally:
-            self._source.release(batch)
-            acknowledge()
+            if not entry.taken:  # cancelled while it waited
+                self._end(entry)
+
+    def _run_from(self, entry: _Entry) -> list[_Entry]:
+        queue, run = self._queues[entry.batch.partition], [entry]
+        records = len(entry.batch)
+        for later in itertools.islice(queue, queue.index(entry) + 1, None):
+            records += len(later.batch)
+            if records > self._settings.max_records or not run[-1].batch.is_followed_by(
+                later.batch
+            ):
+                break
+            run.append(later)
+        for taken in run:
+            taken.taken = True
+        return run
+
+    async def _fold_run(self, run: Sequence[_Entry]) -> None:
+        try:
+            batch = joined([entry.batch for entry in run])
+            if self._may_fold(batch):
+                async with self._slots:
+                    await self._fold(batch)
+        finally:
+            for entry in run:
+                self._end(entry)
+
+    def _end(self, entry: _Entry) -> None:
+        self._queues[entry.batch.partition].remove(entry)
+        self._source.release(entry.batch)
+        entry.acknowledge()
 
     def _may_fold(self, batch: RecordBatch) -> bool:
         return (

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from afflux.columns import I64
 
 Headers = Sequence[tuple[str, bytes]]
@@ -31,5 +33,32 @@ class RecordBatch:
     values: Sequence[bytes | None]
     headers: Sequence[Headers]
 
+    def is_followed_by(self, other: RecordBatch) -> bool:
+        """Whether `other` goes on where this one ends, without a seek between them."""
+        return (self.topic, self.partition, self.epoch) == (
+            other.topic,
+            other.partition,
+            other.epoch,
+        ) and self.end == other.base
+
     def __len__(self) -> int:
         return len(self.offsets)
+
+
+def joined(batches: Sequence[RecordBatch]) -> RecordBatch:
+    """One batch of batches that follow each other."""
+    if len(batches) == 1:
+        return batches[0]
+    first = batches[0]
+    return RecordBatch(
+        first.topic,
+        first.partition,
+        first.base,
+        batches[-1].end,
+        first.epoch,
+        np.concatenate([b.offsets for b in batches]),
+        np.concatenate([b.timestamps for b in batches]),
+        [key for b in batches for key in b.keys],
+        [value for b in batches for value in b.values],
+        [headers for b in batches for headers in b.headers],
+    )

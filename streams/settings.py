@@ -96,8 +96,8 @@ class StreamSettings(Frozen):
     only once in half of this time; on Apache Kafka 500 is as quick at low load and saves 4 % of a
     core, but a busy partition may then wait so long for the fetch of the others."""
     batches_ahead: int = Field(default=2, ge=1)
-    """Batches of a topic partition that are folded or queued; more stay with the broker."""
-    concurrent_partitions: int = Field(default=8, ge=1)
+    """Full batches of a topic partition that are folded or queued; more stay with the broker."""
+    concurrent_partitions: int = Field(default=4, ge=1)
 
     session_timeout_ms: int = 30_000
     heartbeat_interval_ms: int = 3_000

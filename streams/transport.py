@@ -123,7 +123,7 @@ class BatchConsumer(driver.Consumer):
 
     def release(self, batch: RecordBatch) -> None:
         """The batch is not in hand any more."""
-        self._thread.release((batch.topic, batch.partition), batch.epoch)
+        self._thread.release((batch.topic, batch.partition), batch.epoch, len(batch))
 
     def pause(self, tps: Iterable[TP]) -> None:
         """Read nothing from these."""

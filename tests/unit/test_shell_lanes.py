@@ -82,6 +82,7 @@ class ScriptedPlane:
         self.ticking: list[Exception] = []
         self.position = 0
         self.processed: list[tuple[str, int, int]] = []
+        self.sizes: list[int] = []
         self.now: set[int] = set()
         self.most = 0
         self.gave_up: list[list[int]] = []
@@ -106,6 +107,7 @@ class ScriptedPlane:
             if isinstance(step, asyncio.Event):
                 await step.wait()
             self.processed.append((records.topic, records.partition, records.base))
+            self.sizes.append(records.end - records.base)
         finally:
             self.now.discard(records.partition)
 
@@ -179,6 +181,23 @@ async def test_one_batch_of_a_partition_at_a_time_in_order(rig: Rig) -> None:
         assert lane == [(t, base) for base in range(5) for t in ("a", "b")]
     assert rig.plane.most == 2
     assert rig.source.released == 20
+
+
+async def test_what_comes_while_a_lane_is_busy_is_folded_in_one_go(rig: Rig) -> None:
+    """Batches that follow each other are joined; gaps, other topics and the size part them."""
+    gate = asyncio.Event()
+    rig.plane.steps = [gate]
+    rig.submit("a", 0)
+    await rig.until(lambda: bool(rig.plane.now))
+    for topic, base in [("a", 1), ("a", 2), ("b", 0), ("a", 3), ("a", 5), ("a", 6)]:
+        rig.submit(topic, 0, base)
+    gate.set()
+    await rig.until(lambda: rig.acknowledged == 7)
+    assert [(t, base) for t, _, base in rig.plane.processed] == [
+        ("a", 0), ("a", 1), ("b", 0), ("a", 3), ("a", 5),
+    ]  # fmt: skip
+    assert rig.plane.sizes == [1, 2, 1, 1, 2]
+    assert rig.source.released == 7
 
 
 async def test_acknowledges_last(rig: Rig) -> None:
@@ -390,5 +409,6 @@ async def test_close_folds_what_is_in_hand(rig: Rig) -> None:
     for base in range(3):
         rig.submit("a", 0, base)
     await rig.lanes.close()
-    assert [base for _, _, base in rig.plane.processed] == [0, 1, 2]
+    assert sum(rig.plane.sizes) == 3
+    assert rig.acknowledged == 3
     assert rig.plane.gave_up == [[0, 1]]
