@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from streams.updates import update_order
@@ -49,13 +49,16 @@ def chosen(
     return {**update, "scores": scores} if scores else None
 
 
-def lines(update: Mapping[str, Any], phrases: Mapping[str, str]) -> Iterator[str]:
-    """The update for a person, a line a score. phrases: features in words."""
+def lines(
+    update: Mapping[str, Any], phrases: Mapping[str, str], amounts: Collection[str] = ()
+) -> Iterator[str]:
+    """The update for a person, a line a score.
+
+    phrases: features in words. amounts: models whose values are money, not probabilities.
+    """
     for score in update["scores"]:
         value = score["value"]
-        shown = f"{100 * value:.0f} %" if 0 <= value <= 1 and score["score"] == round(
-            100 * value
-        ) else f"{value:,.2f}"  # fmt: skip
+        shown = f"{value:,.2f}" if score["model"] in amounts else _share(value)
         change = ""
         if score["previous"] is not None and score["previous"] != value:
             change = " up" if value > score["previous"] else " down"
@@ -68,3 +71,8 @@ def lines(update: Mapping[str, Any], phrases: Mapping[str, str]) -> Iterator[str
             f"{update['identity']}  {score['model']} {shown}{change} ({score['bucket']}{trust})"
             + (f"  because of {why}" if why else "")
         )
+
+
+def _share(value: float) -> str:
+    """A probability in percent; a model that is not known here may serve amounts."""
+    return f"{100 * value:.0f} %" if 0 <= value <= 1 else f"{value:,.2f}"

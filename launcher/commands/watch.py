@@ -40,7 +40,7 @@ def scores(
 
     start: Literal["beginning", "end"] = "beginning" if from_start else "end"
     reader = TopicReader(stream_settings(settings), [SCORE_UPDATES.name], start)
-    newest, phrases, left = Newest(), _phrases(), count
+    newest, phrases, amounts, left = Newest(), _phrases(), _amounts(), count
     end = time.monotonic() + seconds
     with orderly_end(), reader, suppress(KeyboardInterrupt):
         say("watching score-updates")
@@ -53,7 +53,7 @@ def scores(
                 if as_json:
                     print_json(wanted)
                 else:
-                    for line in lines(wanted, phrases):
+                    for line in lines(wanted, phrases, amounts):
                         plain(line)
                 left -= 1
                 if not left:
@@ -64,3 +64,9 @@ def _phrases() -> dict[str, str]:
     from afflux.features import FEATURES
 
     return {n: p for f in FEATURES for n, p in zip(f.names, f.phrases, strict=True)}
+
+
+def _amounts() -> set[str]:
+    from models import default_models
+
+    return {spec.name for spec in default_models() if spec.link == "amount"}

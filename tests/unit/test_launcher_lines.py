@@ -162,9 +162,18 @@ def test_updates_are_chosen_by_any_identity_and_model() -> None:
 
 def test_a_score_line_says_what_changed_and_why() -> None:
     """Probabilities in percent, amounts as money, reasons in words."""
-    churn, value = lines(_update(), {"f1": "days since last purchase"})
+    churn, value = lines(_update(), {"f1": "days since last purchase"}, {"lifetime_value"})
     assert churn == "a:1  churn 25 % down (low)  because of days since last purchase (-0.50)"
     assert value.startswith("a:1  lifetime_value 812.50 up (low, not trusted yet)")
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0.0, "0.00"), (1.0, "1.00"), (0.4, "0.40")])
+def test_a_small_amount_is_no_percentage(value: float, shown: str) -> None:
+    """An amount of 0 or 1 is money, whatever its score is."""
+    (score,) = _update()["scores"][1:]
+    update = _update(scores=[{**score, "value": value, "score": round(100 * value)}])
+    (line,) = lines(update, {}, {"lifetime_value"})
+    assert line.startswith(f"a:1  lifetime_value {shown} ")
 
 
 def test_a_profile_reads_as_sentences() -> None:
