@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from afflux.scoring import Link
 from launcher.errors import LauncherError
 
 
@@ -35,6 +36,8 @@ class Quality:
     examples: int
     window: int
     """Examples that the figures are of."""
+    link: Link = "probability"
+    """What is served decides which figures there are, known or not."""
     auc: float | None = None
     mae: float | None = None
     ece: float | None = None
@@ -43,9 +46,9 @@ class Quality:
     """Mean error of the best constant, beside `mae`."""
 
     def to_json(self) -> dict[str, Any]:
-        """Without what the model does not have; figures that are not known yet are null."""
+        """Figures of the model's kind; what is not known yet, or has no meaning, is null."""
         figures = {"auc": self.auc}
-        if self.mae is not None:
+        if self.link == "amount":
             figures = {"mae": self.mae, "base_mae": self.baseline}
         rounded = {k: None if v is None else round(v, 4) for k, v in figures.items()}
         ece = None if self.ece is None else round(self.ece, 4)

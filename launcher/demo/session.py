@@ -25,6 +25,7 @@ from launcher.errors import LauncherError
 from launcher.settings import Settings
 from launcher.stack import Stack
 from launcher.worker_process import WorkerProcess
+from models import default_models
 from profile_store import AsyncProfileStore, Profile
 from profile_store.redis_store import RedisShardStore
 from streams.admin import Admin
@@ -56,7 +57,7 @@ class Session:
         options, shards = redis_options(settings), shards_for(stack.partitions)
         self._store = RedisShardStore(options, shards)
         self._profiles = AsyncProfileStore(options)
-        self._qualities = Qualities(self._streams)
+        self._qualities = Qualities(self._streams, default_models())
         self._watched = Watched(worker, self._store, shards, self._qualities)
 
     async def run(self, speed: float | None) -> Result:

@@ -53,6 +53,8 @@ def test_the_demo_accounts_for_every_event(tmp_path: Path) -> None:
     assert result["profiles"] >= 50
     assert 0 < result["freshness_ms"]["p50"] <= result["freshness_ms"]["p99"]
     assert set(result["models"]) == {"churn", "lifetime_value"}
+    for name, figure in (("churn", "auc"), ("lifetime_value", "mae")):
+        assert result["models"][name].keys() >= {"examples", figure, "ece", "window"}
     assert all(model["examples"] > 100 for model in result["models"].values())
     assert result["worker_rss_mb"] > 50
     assert "Traceback" not in done.stderr

@@ -12,6 +12,7 @@ from rich.console import Console
 from launcher.data.replay import Item
 from launcher.demo.feed import Feed
 from launcher.demo.freshness import Probe, measure
+from launcher.demo.model_quality import quality_of
 from launcher.demo.paced import make_probes
 from launcher.demo.progress import Lines, Moment, display
 from launcher.demo.result import Counts, Quality, Result, check
@@ -196,14 +197,27 @@ def test_the_json_has_figures_that_a_reader_can_use() -> None:
     assert Quality(10, 5, auc=0.71239, ece=0.0312).to_json() == {
         "examples": 10, "auc": 0.7124, "ece": 0.0312, "window": 5, "trusted": False,
     }  # fmt: skip
-    assert Quality(10, 0).to_json()["auc"] is None
-    assert Quality(10, 5, mae=3.0, baseline=4.0).to_json()["base_mae"] == 4.0
+    assert Quality(10, 5, "amount", mae=3.0, baseline=4.0).to_json()["base_mae"] == 4.0
     result = Result(
         "cdnow", True, "kafka", 3, 2, {"truncated": 1}, 0, 2, 1.23456, 2.43, 50.04, 99.99,
         {"p50": 1.0}, {}, {"truncated": 1},
     )  # fmt: skip
     assert result.to_json()["seconds"] == 1.23
     assert list(result.to_json())[:3] == ["data", "real", "broker"]
+
+
+def test_figures_have_their_keys_before_they_are_known() -> None:
+    """A model whose window is empty has the keys of its kind, without values."""
+    update = {"examples": 9, "trusted": False, "metrics": {"window": 0.0}}
+    churn = quality_of(update, "probability").to_json()
+    assert {k: churn[k] for k in ("examples", "auc", "ece", "window")} == {
+        "examples": 9, "auc": None, "ece": None, "window": 0,
+    }  # fmt: skip
+    assert "mae" not in churn
+    amount = quality_of(update, "amount").to_json()
+    assert amount.keys() >= {"examples", "mae", "ece", "window"}
+    assert amount["mae"] is None
+    assert "auc" not in amount
 
 
 def test_lines_into_a_pipe_are_clean() -> None:
