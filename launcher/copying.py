@@ -10,7 +10,6 @@ from typing import NamedTuple
 from launcher.cache import locked
 from launcher.errors import LauncherError
 from launcher.origins import HEADER, Note, Origin, Seen
-from launcher.reading import all_records, batches
 from streams.admin import Admin, TopicState
 from streams.bulk import BulkProducer
 from streams.consume import Record, TopicReader
@@ -90,7 +89,7 @@ class Copy:
         seen = Seen(self._log, self._note.source)
         start = {(self._target, p): o for p, o in self._note.target.items()}
         with TopicReader(self._settings, [self._target], start, self._admin) as reader:
-            for record in all_records(reader):
+            for record in reader.to_end():
                 seen.add(record.headers)
         return seen
 
@@ -104,7 +103,7 @@ class Copy:
         tell: Callable[[Report], None],
     ) -> None:
         noted = 0
-        for records in batches(reader):
+        for records in reader.batches_to_end():
             fresh = [r for r in records if (r.partition, r.offset) not in seen]
             report.there += len(records) - len(fresh)
             for record, copied in zip(fresh, choose(fresh), strict=True):

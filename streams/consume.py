@@ -107,10 +107,13 @@ class TopicReader:
 
     def to_end(self) -> Iterator[Record]:
         """All records up to where the logs ended when the reader was made."""
+        for records in self.batches_to_end():
+            yield from records
+
+    def batches_to_end(self) -> Iterator[list[Record]]:
+        """The same, some at a time, as they come."""
         while any(self.positions[tp] < end for tp, end in self.ends.items()):
-            for record in self.read():
-                if record.offset < self.ends[record.topic, record.partition]:
-                    yield record
+            yield [r for r in self.read() if r.offset < self.ends[r.topic, r.partition]]
 
     def close(self) -> None:
         """Release the connections."""

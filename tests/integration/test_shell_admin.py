@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 
 import pytest
 
@@ -110,6 +111,16 @@ def test_reader_from_the_end_sees_only_what_is_new(cluster: Cluster) -> None:
         while len(seen) < 8:
             seen += reader.read()
     assert sorted(int((r.value or b"").split()[0]) for r in seen) == list(range(50, 58))
+
+
+def test_a_read_does_not_wait_for_more(cluster: Cluster) -> None:
+    """Records are returned when they are there, long before the time limit is up."""
+    cluster.produce(8)
+    with TopicReader(cluster.settings, cluster.topics) as reader:
+        begin, seen = monotonic(), 0
+        while seen < 8:
+            seen += len(reader.read(60.0))
+    assert monotonic() - begin < 30
 
 
 def test_reader_from_given_offsets(cluster: Cluster) -> None:
