@@ -49,6 +49,7 @@ def stream_settings(settings: Settings, client_id: str = "afflux") -> StreamSett
             "heartbeat_interval_ms": min(3_000, kafka.session_timeout_ms // 3),
             "compression": worker.compression,
             "metrics_port": worker.metrics_port or None,
+            "metrics_host": worker.metrics_host,
         }
         return StreamSettings(**values)
     except ValidationError as error:

@@ -134,6 +134,11 @@ class WorkerSettings(Group):
         "info", description="what is logged"
     )
     metrics_port: int = Field(0, ge=0, le=65535, description="port of Prometheus metrics; 0: none")
+    metrics_host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="address that they are served on; 0.0.0.0 for all, such as from a container",
+    )
 
 
 class LearnSettings(Group):

@@ -120,6 +120,7 @@ class StreamSettings(Frozen):
     linger_ms: float = 2.0
     compression: Literal["none", "lz4", "zstd", "snappy", "gzip"] = "lz4"
     metrics_port: int | None = None
+    metrics_host: str = "127.0.0.1"
 
     @model_validator(mode="after")
     def _times(self) -> StreamSettings:

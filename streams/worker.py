@@ -58,11 +58,10 @@ async def run_worker(
         _on_signals(stop)
     metrics = metrics or Metrics()
     if settings.metrics_port is not None:
-        metrics.expose(settings.metrics_port)
+        metrics.expose(settings.metrics_port, settings.metrics_host)
     admin = Admin(settings)
     keepers = [
-        Keeper(settings, name, plane, metrics, admin, stop).keep()
-        for name, plane in planes.items()
+        Keeper(settings, name, plane, metrics, admin, stop).keep() for name, plane in planes.items()
     ]
     async with collected_now_and_then():
         codes = await asyncio.gather(*keepers)

@@ -77,6 +77,16 @@ def test_our_services_get_known_settings(name: str, monkeypatch: pytest.MonkeyPa
     assert secret_of(settings) == b"filled-in"
 
 
+def test_metrics_leave_the_container() -> None:
+    """The worker serves them on all addresses of its container, on the port that it exposes."""
+    worker = SERVICES["worker"]
+    environment = worker["environment"]
+    assert environment["AFFLUX_WORKER_METRICS_HOST"] == "0.0.0.0"
+    assert worker["expose"] == [environment["AFFLUX_WORKER_METRICS_PORT"]]
+    assert environment.items() >= SERVICES["topics"]["environment"].items()
+    assert "ports" not in worker, "several workers cannot share a port of the host"
+
+
 def test_the_secret_has_no_default() -> None:
     """Compose refuses to start until somebody has chosen a secret."""
     for name in OURS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -10,11 +11,15 @@ import ssl
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from launcher.compose import stream_settings
+from launcher.settings import load
+from shell_planes import CountingPlane, MemoryStore
 from streams.bad_share import BadShare
 from streams.logs import JsonLines, Lines
 from streams.metrics import Metrics
 from streams.producing import producer_options
 from streams.settings import Security, StreamSettings
+from streams.worker import run_worker
 
 
 def test_plain_settings_reach_both_clients() -> None:
@@ -98,6 +103,28 @@ def test_every_metric_says_what_it_means() -> None:
     for family in families:
         assert family.name.startswith("afflux_")
         assert family.documentation.endswith(".")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+async def test_metrics_are_served_where_the_settings_say(
+    host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Address and port reach the server; on loopback by default."""
+    served: list[tuple[int, str]] = []
+    monkeypatch.setattr(
+        "streams.metrics.start_http_server",
+        lambda port, addr, registry: served.append((port, addr)),
+    )
+    monkeypatch.setenv("AFFLUX_WORKER_METRICS_PORT", "9464")
+    monkeypatch.setenv("AFFLUX_KAFKA_BOOTSTRAP", "kafka:9092")
+    if host != "127.0.0.1":
+        monkeypatch.setenv("AFFLUX_WORKER_METRICS_HOST", host)
+    settings = stream_settings(load(_env_file=None))
+    stop = asyncio.Event()
+    stop.set()
+    plane = CountingPlane(MemoryStore(), ["t"])
+    assert await run_worker(settings, {"enrich": plane}, stop=stop, signals=False) == 0
+    assert served == [(9464, host)]
 
 
 def test_bad_share_slides() -> None:
