@@ -20,11 +20,13 @@ from streams.dead_letters import DeadLetters
 from streams.decoding import Decoder
 from streams.delivery import KafkaDelivery
 from streams.enrich import EnrichPlane, EnrichSettings
+from streams.learner_metrics import LearnerMetrics
 from streams.learning import LearnPlane
 from streams.metrics import Metrics
 from streams.ports import Plane
 from streams.scorers import SnapshotSource
 from streams.settings import StreamSettings
+from streams.timed_store import timed
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,12 @@ def build(settings: Settings, streams: StreamSettings, metrics: Metrics) -> Part
     """The planes that the settings ask for. Needs a running event loop; connects to nothing yet."""
     catalog = Catalog(default_models())
     store = RedisShardStore(redis_options(settings), shards_for(settings.partitions))
-    delivery = KafkaDelivery(streams)
+    delivery = KafkaDelivery(streams, metrics)
     planes: dict[str, Plane] = {}
     if settings.worker.planes in ("both", "enrich"):
         planes["enrich"] = _enrich(settings, catalog, store, delivery, metrics)
     if settings.worker.planes in ("both", "learn"):
-        planes["learn"] = _learn(settings, catalog, store, delivery)
+        planes["learn"] = _learn(settings, catalog, store, delivery, metrics)
     return Parts(catalog, store, delivery, planes)
 
 
@@ -85,7 +87,7 @@ def _enrich(
     return EnrichPlane(
         settings=enrich_settings(settings),
         catalog=catalog,
-        store=store,
+        store=timed(store, metrics),
         delivery=delivery,
         decoder=decoder,
         dead_letters=DeadLetters(delivery, metrics),
@@ -113,7 +115,11 @@ def enrich_settings(settings: Settings) -> EnrichSettings:
 
 
 def _learn(
-    settings: Settings, catalog: Catalog, store: RedisShardStore, delivery: KafkaDelivery
+    settings: Settings,
+    catalog: Catalog,
+    store: RedisShardStore,
+    delivery: KafkaDelivery,
+    metrics: Metrics,
 ) -> LearnPlane:
     schedule = Schedule(settings.learn.publish_examples, settings.learn.publish_s)
     by_name = {model.spec.name: model for model in discover()}
@@ -125,6 +131,7 @@ def _learn(
         monotonic=time.monotonic,
         wall_ms=_wall_ms,
         schedule=schedule,
+        metrics=LearnerMetrics(metrics),
     )
 
 

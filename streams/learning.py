@@ -25,6 +25,8 @@ from profile_store.keys import current_key, snapshot_key
 from streams.encoding import encode_model_update
 from streams.errors import BrokerUnavailable
 from streams.example_codec import ExampleDecoder
+from streams.learner_metrics import LearnerMetrics
+from streams.metrics import Metrics
 from streams.ports import TP, Delivery, LogRange, Message, StopPartition
 from streams.records import RecordBatch
 from streams.topics import MODEL_UPDATES, TRAINING_EXAMPLES
@@ -65,6 +67,7 @@ class LearnPlane:
         wall_ms: Callable[[], int],
         schedule: Schedule | None = None,
         engine: Engine = "array",
+        metrics: LearnerMetrics | None = None,
     ) -> None:
         self._store = store
         self._delivery = delivery
@@ -73,6 +76,7 @@ class LearnPlane:
         self._features = catalog.features
         self._decoder = ExampleDecoder(catalog.dimension, catalog.layout)
         self._learner = Learner(models, catalog.features, schedule, engine)
+        self._metrics = metrics or LearnerMetrics(Metrics())
         self._lock = asyncio.Lock()
         self._owned = False
         self._unreadable = self._snapshots = 0
@@ -112,6 +116,7 @@ class LearnPlane:
             except SnapshotError as error:
                 raise _unusable(error) from error
             self._owned = True
+            self._metrics.assigned(offset, here.end)
         log.info("learning goes on at offset %d, %s", offset, _describe(snapshots))
         return {_LOG: offset}
 
@@ -121,6 +126,7 @@ class LearnPlane:
             examples = self._decoder.decode(records.values)
             if lost := len(records) - len(examples):
                 self._unreadable += lost
+                self._metrics.unreadable(lost)
                 log.error(
                     "%d of the records %d to %d of %s are no examples of these features: skipped",
                     lost, records.base, records.end - 1, records.topic,
@@ -129,6 +135,8 @@ class LearnPlane:
                 self._learner.learn(part)
                 await asyncio.sleep(0)
             self._learner.advance(records.end)
+            counts = {name: m.counts for name, m in self._learner.models.items()}
+            self._metrics.learned(records.end, counts)
             await self._publish_if_due()
 
     async def tick(self) -> None:
@@ -155,6 +163,7 @@ class LearnPlane:
             log.warning("what was learned last is not published (%r); it is learned again", error)
         finally:
             self._owned = False
+            self._metrics.released()
 
     async def _publish_if_due(self) -> None:
         if self._learner.due(self._monotonic()):
@@ -162,14 +171,15 @@ class LearnPlane:
 
     async def _publish(self) -> None:
         """Snapshots to the store first, so that whoever hears of one can read it."""
-        news = []
-        for snapshot in self._learner.snapshots():
+        news, snapshots = [], self._learner.snapshots()
+        for snapshot in snapshots:
             data = encode(snapshot)
             version = version_of(data)
             await self._store.put_snapshot(snapshot.model, version_name(version), data)
             news.append(self._news(snapshot, version))
         self._learner.published(self._monotonic())
         self._snapshots += len(news)
+        self._metrics.published(snapshots)
         await self._delivery.send(news)
 
     def _news(self, snapshot: Snapshot, version: int) -> Message:

@@ -51,6 +51,43 @@ class Metrics:
             "paused_partitions", "Owned partition numbers that wait for store or broker.",
             ("plane",),
         )  # fmt: skip
+        self._learner()
+        self._models()
+
+    def _learner(self) -> None:
+        per_model = ("model",)
+        self.learned = self._counter("learned", "Examples learned, per model.", per_model)
+        self.learner_repeats = self._counter(
+            "learner_repeats", "Examples dropped because they were learned before.", per_model
+        )
+        self.learner_invalid = self._counter(
+            "learner_invalid", "Examples dropped for an impossible label or feature.", per_model
+        )
+        self.learner_unreadable = self._counter(
+            "learner_unreadable", "Records that are no examples of these features.", ()
+        )
+        self.snapshots = self._counter("snapshots", "Snapshots published, per model.", per_model)
+        self.learner_lag = self._gauge(
+            "learner_lag_examples", "Examples that no published snapshot has learned yet.", ()
+        )
+
+    def _models(self) -> None:
+        per_model = ("model",)
+        self.model_examples = self._gauge(
+            "model_examples", "Examples in the last snapshot of a model.", per_model
+        )
+        self.model_trusted = self._gauge(
+            "model_trusted", "1 when a model is past its quality gate.", per_model
+        )
+        self.model_auc = self._gauge(
+            "model_auc", "AUC of a probability, of the recent scores that were served.", per_model
+        )
+        self.model_mae = self._gauge(
+            "model_mae", "Mean absolute error of an amount, of the recent scores.", per_model
+        )
+        self.model_ece = self._gauge(
+            "model_ece", "Calibration error of a probability, of the recent scores.", per_model
+        )
 
     def of(self, plane: str) -> PlaneMetrics:
         """The metrics of one plane."""

@@ -19,6 +19,7 @@ from profile_store.contract import ShardStore
 from profile_store.errors import StoreUnavailable
 from profile_store.memory import MemoryShardStore
 from streams.encoding import encode_training_examples
+from streams.learner_metrics import LearnerMetrics
 from streams.learning import LearnPlane
 from streams.ports import TP, LogRange, Message
 from streams.records import RecordBatch
@@ -78,11 +79,16 @@ class ExampleLog:
             [b"model"] * n, self.values[base:end], [()] * n,
         )  # fmt: skip
 
-    def plane(self, store: ShardStore, schedule: Schedule | None = None) -> LearnPlane:
+    def plane(
+        self,
+        store: ShardStore,
+        schedule: Schedule | None = None,
+        metrics: LearnerMetrics | None = None,
+    ) -> LearnPlane:
         """A new process."""
         return LearnPlane(
             discover(), CATALOG, store, self, lambda: self.now, lambda: 1_700_000_000_000,
-            schedule or Schedule(100, 5.0),
+            schedule or Schedule(100, 5.0), metrics=metrics,
         )  # fmt: skip
 
     async def feed(

@@ -1,0 +1,77 @@
+"""What the learner reports: examples, snapshots, its lag, and how good the models are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import Gauge
+
+from afflux.names import ModelName
+from models.model_learner import Counts
+from models.snapshot import Snapshot
+from streams.metrics import Metrics
+
+
+class LearnerMetrics:
+    """Keeps the metrics of one learner. Quality is told by the worker that learns, and no other."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._told: dict[ModelName, Counts] = {}
+        self._unreadable = metrics.learner_unreadable
+        self._lag = metrics.learner_lag
+        self._end = self._published = 0
+
+    def assigned(self, offset: int, end: int) -> None:
+        """The learner goes on at `offset` of a log that ends at `end`."""
+        self._published, self._end = offset, end
+        self._show_lag()
+
+    def learned(self, end: int, counts: Mapping[ModelName, Counts]) -> None:
+        """Everything before `end` was learned; counts are of this process so far."""
+        metrics = self._metrics
+        for name, now in counts.items():
+            before = self._told.get(name, Counts())
+            metrics.learned.labels(name).inc(now.learned - before.learned)
+            metrics.learner_repeats.labels(name).inc(now.repeats - before.repeats)
+            metrics.learner_invalid.labels(name).inc(now.invalid - before.invalid)
+            self._told[name] = Counts(now.learned, now.repeats, now.invalid)
+        self._end = max(self._end, end)
+        self._show_lag()
+
+    def unreadable(self, count: int) -> None:
+        """So many records were no examples."""
+        self._unreadable.inc(count)
+
+    def published(self, snapshots: Iterable[Snapshot]) -> None:
+        """These are in the store now."""
+        for snapshot in snapshots:
+            self._metrics.snapshots.labels(snapshot.model).inc()
+            self._published = max(self._published, snapshot.offset)
+            self._show_quality(snapshot)
+        self._show_lag()
+
+    def released(self) -> None:
+        """Another worker learns from now on: what was known here would only grow old."""
+        for gauge in (self._metrics.model_examples, self._metrics.model_trusted):
+            gauge.clear()
+        for gauge in self._figures().values():
+            gauge.clear()
+        self._end = self._published
+        self._show_lag()
+
+    def _show_lag(self) -> None:
+        self._lag.set(max(0, self._end - self._published))
+
+    def _show_quality(self, snapshot: Snapshot) -> None:
+        name, known = snapshot.model, snapshot.metrics
+        self._metrics.model_examples.labels(name).set(snapshot.examples)
+        self._metrics.model_trusted.labels(name).set(snapshot.trusted)
+        for figure, gauge in self._figures().items():
+            value = known.get(f"recent_{figure}", known.get(figure))
+            if value is not None:
+                gauge.labels(name).set(value)
+
+    def _figures(self) -> dict[str, Gauge]:
+        metrics = self._metrics
+        return {"auc": metrics.model_auc, "mae": metrics.model_mae, "ece": metrics.model_ece}
