@@ -11,7 +11,7 @@ from functools import partial
 from time import monotonic, sleep
 from typing import Any
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicCollection
+from confluent_kafka import Consumer, KafkaException, TopicCollection
 from confluent_kafka import TopicPartition as Partition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # some miss in __all__
     AdminClient,
@@ -157,14 +157,16 @@ class Admin:
     def lag(self, group: str, names: Iterable[str]) -> dict[TP, Lag]:
         """How far a consumer group is behind, by what it committed last."""
         ranges = self.log_ranges(names)
-        request = ConsumerGroupTopicPartitions(group, [Partition(*tp) for tp in ranges])
-        ask = partial(
-            self._client.list_consumer_group_offsets, [request], request_timeout=self._timeout
-        )
+        # Not by AdminClient.list_consumer_group_offsets: while the group's coordinator loads,
+        # librdkafka 2.16 dies in it (it touches the group that an admin client has not).
+        consumer = Consumer(quiet_librdkafka({**self._settings.librdkafka(), "group.id": group}))
         try:
-            answer = retried(lambda: ask()[group].result()).topic_partitions
+            places = [Partition(*tp) for tp in ranges]
+            answer = retried(lambda: consumer.committed(places, timeout=self._timeout))
         except KafkaException as error:
             raise self._unavailable(error) from error
+        finally:
+            consumer.close()
         committed = {(p.topic, p.partition): p.offset for p in answer if p.offset >= 0}
         return {tp: Lag(committed.get(tp), log.end) for tp, log in ranges.items()}
 
