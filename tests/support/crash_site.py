@@ -118,7 +118,10 @@ class Site:
         **settings: Any,
     ) -> Life:  # fmt: skip
         """A new worker. Workers of one name are lives of one static member of the group."""
-        changed = self.settings.model_copy(update={"instance_id": name, **settings})
+        member: dict[str, Any] = {"instance_id": name}
+        if self.kind == "embedded":  # it waits for dead members of a group
+            member = {"group": Broker.unique("crash")}
+        changed = self.settings.model_copy(update=member | settings)
         job = Job(
             changed.model_dump(mode="json"), self.redis.url, SHARDS, PARTITIONS,
             str(self.folder / f"{name}.log"), point, occasion, commit_rows,
@@ -163,7 +166,8 @@ class Site:
         )
 
     def wait_progress(self, life: Life, target: int) -> None:
-        """Until so many records are folded."""
+        """Until so many records are folded, or all that there are."""
+        target = min(target, sum(self.ends().values()))
         until(
             lambda: not life.alive or self.progress() >= target,
             lambda: f"{self.progress()} of {target} records; {life.log[-3000:]}",
