@@ -62,6 +62,7 @@ class Decoder:
         lookup: Lookup = schemas.by_fingerprint,
     ) -> None:
         self._limits = limits
+        self._rules = limits.rules
         self._lookup = lookup
         self._writers = WriterSchemas(registry, codec, lookup)
         self._controls = ControlDecoder(secret, limits.partitions, limits.skew_ms)
@@ -107,7 +108,7 @@ class Decoder:
         for group in self._groups(records, bad):
             for rows, batch in self._decode("ProfileAttributes", records, group, bad):
                 offsets, times = records.offsets[rows], records.timestamps[rows]
-                read = read_attributes(batch, offsets, times, self._limits.rules)
+                read = read_attributes(batch, offsets, times, self._rules)
                 for i, (identity, record) in zip(rows.tolist(), read, strict=True):
                     put(i, record, identity)
         found = bad.found()
@@ -152,14 +153,14 @@ class Decoder:
     ) -> Iterator[EventPart]:
         for rows, batch in self._decode("ExperienceEvent", records, group, bad):
             events = read_events(batch, records.timestamps[rows])
-            codes = check(events.candidates, self._limits.rules)
-            for place in np.flatnonzero(codes).tolist():
+            codes = check(events.candidates, self._rules)
+            for place in codes.nonzero()[0].tolist():
                 fault = self._fault(events, place, Code(int(codes[place])))
                 bad.add(int(rows[place]), fault, _primary(events, place))
             yield select(events, rows, codes == 0)
 
     def _fault(self, events: DecodedEvents, row: int, code: Code) -> Fault:
-        why = explain(events.candidates, self._limits.rules, row)
+        why = explain(events.candidates, self._rules, row)
         return Fault(why.code, why.pointer, why.message) if why else Fault(code, "", code.name)
 
     def _read_controls(
@@ -178,9 +179,10 @@ class Decoder:
     def _owned(self, events: EventColumns, records: RecordBatch, bad: Rejections) -> EventColumns:
         """Without events whose primary identity lives in another partition."""
         home = partition_of(events.identity_hash, self._limits.partitions)
-        elsewhere = (home != records.partition)[events.identity]
-        if not elsewhere.any():
+        away = home != records.partition
+        if not np.count_nonzero(away):
             return events
+        elsewhere = away[events.identity]
         for offset in events.offset[elsewhere].tolist():
             i = int(np.searchsorted(records.offsets, offset))
             bad.add(i, _elsewhere(records.partition))
@@ -191,18 +193,18 @@ class Decoder:
 
 
 def _chunks(records: RecordBatch, rows: Sequence[int]) -> Iterator[Sequence[int]]:
-    sizes = np.cumsum([len(records.values[i] or b"") for i in rows])
-    if sizes[-1] <= CHUNK_BYTES:
+    sizes = [len(records.values[i] or b"") for i in rows]
+    if sum(sizes) <= CHUNK_BYTES:
         yield rows
         return
-    chunk = sizes // CHUNK_BYTES
+    chunk = np.cumsum(sizes) // CHUNK_BYTES
     for part in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(chunk)) + 1):
         yield [rows[i] for i in part.tolist()]
 
 
 def _primary(events: DecodedEvents, row: int) -> bytes | None:
     element = int(events.primary[row])
-    return events.identities[element].as_py().encode() if element >= 0 else None
+    return events.names[element] if element >= 0 else None
 
 
 def _elsewhere(partition: int) -> Fault:

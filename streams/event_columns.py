@@ -6,12 +6,12 @@ writers come out alike.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import xxhash
 
 from afflux.candidates import Candidates, amounts, quantities
@@ -27,14 +27,12 @@ from afflux.columns import (
 from streams.arrow_numpy import (
     booleans,
     child,
-    codes_of,
     column,
     doubles,
     elements,
     lengths,
     longs,
     nested,
-    take,
 )
 from streams.framing import texts
 
@@ -47,11 +45,16 @@ class DecodedEvents:
 
     candidates: Candidates
     ids: pa.StringArray
-    identities: pa.StringArray
+    names: Sequence[bytes]
     """`namespace:id` of element k of the ragged identities."""
     primary: I32
     """Element that is the primary identity of each row; -1 where there is none."""
     kind: U8
+
+    @property
+    def identities(self) -> pa.StringArray:
+        """`names` as an Arrow column."""
+        return pa.array(self.names, pa.string())
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,73 +82,108 @@ def read_events(batch: pa.RecordBatch, append_time: I64) -> DecodedEvents:
     """Columns of all rows, before any rule. `append_time` is of each row."""
     n = batch.num_rows
     order = nested(batch, "commerce", "order")
-    items, item_row = elements(column(batch, "productListItems"), n)
+    items, item_row = _items(column(batch, "productListItems"), n)
     entries, entry_row = elements(column(batch, "identityMap"), n)
-    plain = child(entries, "key")
-    keys = plain.dictionary_encode()
     members, entry = elements(child(entries, "value"), len(entries))
-    first = np.searchsorted(entry, np.arange(len(entries))).astype(np.int32)
-    names = child(members, "id")
-    joined = pc.binary_join_element_wise(take(plain, entry), names, ":")
+    keys, identifiers = texts(child(entries, "key")), child(members, "id")
+    namespaces: dict[bytes, int] = {}
+    spaces = [namespaces.setdefault(key, len(namespaces)) for key in keys]
     row = entry_row[entry]
-    total, has_total = doubles(child(order, "priceTotal"), n)
-    price, has_price = doubles(child(items, "priceTotal"), len(items))
+    total, has_total = doubles(_given(child(order, "priceTotal")), n)
+    price, has_price = doubles(_given(child(items, "priceTotal")), len(item_row))
     event_type = column(batch, "eventType")
     ids = column(batch, "_id")
     candidates = Candidates(
         timestamp=longs(column(batch, "timestamp"), n),
         append_time=append_time,
         id_length=lengths(ids, n),
-        text_length={
-            "/eventType": lengths(event_type, n),
-            "/commerce/order/purchaseID": lengths(child(order, "purchaseID"), n),
-            "/commerce/order/currencyCode": lengths(child(order, "currencyCode"), n),
-        },
+        text_length=_lengths(
+            {
+                "/eventType": event_type,
+                "/commerce/order/purchaseID": child(order, "purchaseID"),
+                "/commerce/order/currencyCode": child(order, "currencyCode"),
+            }
+        ),
         identity_row=row,
-        identity_length=lengths(names, len(members)),
-        namespace=codes_of(keys)[entry],
-        identity_rank=np.arange(len(entry), dtype=np.int32) - first[entry],
-        namespaces=keys.dictionary.to_pylist(),
+        identity_length=lengths(identifiers, len(members)),
+        identity_entry=entry,
         entry_row=entry_row,
-        entry_namespace=codes_of(keys),
+        entry_namespace=np.array(spaces, np.int32),
+        namespaces=[key.decode() for key in namespaces],
         order_total=total,
         has_order_total=has_total,
         item_row=item_row,
         item_total=price,
         has_item_total=has_price,
-        item_quantity=longs(child(items, "quantity"), len(items)),
-        item_text_length={"SKU": lengths(child(items, "SKU"), len(items))},
+        item_quantity=longs(_given(child(items, "quantity")), len(item_row)),
+        item_text_length=_lengths({"SKU": child(items, "SKU")}),
     )
-    flags = booleans(child(members, "primary"), len(members))
-    return DecodedEvents(candidates, ids, joined, _primary(row, flags, n), _kinds(event_type, n))
+    names = _joined(keys, entry, texts(identifiers))
+    primary = row if _is_one_each(row, n) else _primary(row, child(members, "primary"), n)
+    return DecodedEvents(candidates, ids, names, primary, _kinds(event_type, n))
 
 
 def select(events: DecodedEvents, rows: I64, valid: Bool) -> EventPart:
     """The valid rows; `rows` is the place of each row in the record batch."""
-    candidates, keep = events.candidates, np.flatnonzero(valid)
-    primary = take(events.identities, events.primary[keep]).dictionary_encode()
-    ids = texts(take(events.ids, keep))
+    candidates, names = events.candidates, events.names
+    keep = slice(None) if np.count_nonzero(valid) == len(valid) else valid.nonzero()[0]
+    ids = texts(events.ids)
+    if not isinstance(keep, slice):
+        ids = [ids[i] for i in keep.tolist()]
+    codes: dict[bytes, int] = {}
+    identity = [codes.setdefault(names[k], len(codes)) for k in events.primary[keep].tolist()]
     link_event, link_identity, links = _links(events, valid)
-    with np.errstate(over="ignore", invalid="ignore"):
-        amount, quantity = amounts(candidates)[keep], quantities(candidates)[keep]
     return EventPart(
         row=rows[keep],
         timestamp=candidates.timestamp[keep],
         id_hash=_hashes(ids),
         ids=ids,
         kind=events.kind[keep],
-        amount=amount,
-        quantity=quantity,
-        identity=codes_of(primary),
-        identities=texts(primary.dictionary),
+        amount=amounts(candidates)[keep],
+        quantity=quantities(candidates)[keep],
+        identity=np.array(identity, np.int32),
+        identities=list(codes),
         link_event=link_event,
         link_identity=link_identity,
         links=links,
     )
 
 
-def _primary(row: I32, flags: Bool, n: int) -> I32:
+def _items(array: Any, n: int) -> tuple[Any, I32]:
+    """Elements of the items and their rows; None where there is not one."""
+    if array is None or not len(array.values):
+        return None, np.empty(0, np.int32)
+    return elements(array, n)
+
+
+def _given(array: Any) -> Any:
+    """None where every value is null: as good as a field that the writer does not have."""
+    return None if array is None or array.null_count == len(array) else array
+
+
+def _lengths(columns: Mapping[str, Any]) -> dict[str, I32]:
+    """Lengths of the texts that are not null everywhere."""
+    return {
+        name: lengths(array, len(array))
+        for name, array in columns.items()
+        if _given(array) is not None
+    }
+
+
+def _joined(keys: Sequence[bytes], entry: I32, identifiers: Sequence[bytes]) -> list[bytes]:
+    """`namespace:id` of each identifier; `entry` is the index of its namespace in `keys`."""
+    heads = [key + b":" for key in keys]
+    return [heads[e] + name for e, name in zip(entry.tolist(), identifiers, strict=True)]
+
+
+def _is_one_each(row: I32, n: int) -> bool:
+    """Whether elements of these rows (ascending) are exactly one a row of `n`."""
+    return len(row) == n and (n == 1 or not np.count_nonzero(row[1:] == row[:-1]))
+
+
+def _primary(row: I32, flag: Any, n: int) -> I32:
     """The first element with the flag, else the first of all."""
+    flags = booleans(flag, len(row))
     primary = np.full(n, -1, np.int32)
     every = np.arange(len(row), dtype=np.int32)[::-1]
     primary[row[every]] = every  # of equal indices the last assignment stays: the first element
@@ -156,19 +194,19 @@ def _primary(row: I32, flags: Bool, n: int) -> I32:
 
 def _links(events: DecodedEvents, valid: Bool) -> tuple[I32, I32, list[bytes]]:
     """Identities other than the primary one, each once an event, in their order."""
-    row, none = events.candidates.identity_row, np.empty(0, np.int32)
-    if len(row) <= len(valid) and not np.any(row[1:] == row[:-1]):
+    row, names, none = events.candidates.identity_row, events.names, np.empty(0, np.int32)
+    if _is_one_each(row, len(valid)):
         return none, none, []
     place = np.cumsum(valid, dtype=np.int32) - 1
-    others = valid[row] & (np.arange(len(row)) != events.primary[row])
-    element = np.flatnonzero(others)
-    names = texts(take(events.identities, element))
-    owners = texts(take(events.identities, events.primary[row[element]]))
+    primary = events.primary[row]
+    element = (valid[row] & (np.arange(len(row)) != primary)).nonzero()[0]
+    at = zip(place[row[element]].tolist(), element.tolist(), primary[element].tolist(), strict=True)
     codes: dict[bytes, int] = {}
     seen: set[tuple[int, bytes]] = set()
     links: list[tuple[int, int]] = []
-    for event, name, owner in zip(place[row[element]].tolist(), names, owners, strict=True):
-        if name != owner and (event, name) not in seen:
+    for event, k, owner in at:
+        name = names[k]
+        if name != names[owner] and (event, name) not in seen:
             seen.add((event, name))
             links.append((event, codes.setdefault(name, len(codes))))
     pairs = np.array(links, np.int32).reshape(-1, 2)
@@ -177,14 +215,12 @@ def _links(events: DecodedEvents, valid: Bool) -> tuple[I32, I32, list[bytes]]:
 
 def _hashes(ids: Sequence[bytes]) -> U64:
     hashes = np.fromiter(map(xxhash.xxh3_64_intdigest, ids), np.uint64, len(ids))
-    hashes[hashes == 0] = 1
+    if np.count_nonzero(hashes) < len(ids):
+        hashes[hashes == 0] = 1
     return hashes
 
 
 def _kinds(event_type: pa.Array | None, n: int) -> U8:
     if event_type is None:
         return np.zeros(n, np.uint8)
-    encoded = event_type.dictionary_encode()
-    names = encoded.dictionary.to_pylist()
-    kinds = [_KINDS.get(name, 0) for name in names] + [0]
-    return np.array(kinds, np.uint8)[codes_of(encoded)]  # -1, null, is the last one
+    return np.array([_KINDS.get(name, 0) for name in event_type.to_pylist()], np.uint8)

@@ -94,7 +94,7 @@ class Reader:
         if not payloads:
             return batch.select(range(last)), np.empty(0, np.int64)
         read = np.frombuffer(batch.column(last).buffers()[1], np.int64, len(payloads))
-        return batch.select(range(last)), np.flatnonzero(read != number)
+        return batch.select(range(last)), (read != number).nonzero()[0]
 
 
 class Writer:

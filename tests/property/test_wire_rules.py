@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from afflux.candidates import NO_TIME, Candidates
-from afflux.columns import KIND_OF_EVENT_TYPE, Kind
+from afflux.columns import KIND_OF_EVENT_TYPE, EventColumns, Kind
 from afflux.findings import explain
 from afflux.validation import Rules, check
-from streams.decoding import Decoder
+from streams.decoding import BadRecord, Decoder
 from streams.event_columns import read_events
 from streams.message_writer import writer
 from wire_cases import LIMITS, NOW, SECRET, batch, event, framed
@@ -86,6 +87,60 @@ def test_a_row_alone_is_judged_alike(rows: list[dict[str, Any]]) -> None:
     """Neighbours in a batch do not change the verdict."""
     together = check(candidates(rows, NOW), RULES).tolist()
     assert together == [int(check(candidates([row], NOW), RULES)[0]) for row in rows]
+
+
+@settings(deadline=None)
+@given(st.lists(events | wild, max_size=40), st.sampled_from(["pyruhvro", "fastavro"]))
+def test_small_batches_equal_a_large_one(rows: list[dict[str, Any]], codec: Any) -> None:
+    """Records one by one, four by four and all at once: the same events, to the last bit."""
+    decoder, values = Decoder(LIMITS, SECRET, codec=codec), framed_rows(rows)
+    whole = decoded(decoder, values, max(1, len(values)))
+    assert decoded(decoder, values, 4) == whole
+    assert decoded(decoder, values, 1) == whole
+
+
+def framed_rows(rows: list[dict[str, Any]]) -> list[bytes]:
+    """Values of the rows."""
+    return [framed("ExperienceEvent", row) for row in rows]
+
+
+def decoded(decoder: Decoder, values: list[bytes], size: int) -> list[Any]:
+    """What becomes of each record, in batches of `size`: an event, bit by bit, or why not."""
+    found: list[Any] = []
+    for start in range(0, len(values), size):
+        good, bad = decoder.events(batch(values[start : start + size], base=start))
+        found += bad
+        found += [event_bits(good.events, i) for i in range(len(good.events))]
+    return sorted(found, key=lambda one: one.offset if isinstance(one, BadRecord) else one[0])
+
+
+def event_bits(columns: EventColumns, i: int) -> tuple[Any, ...]:
+    """All of event i, numbers as their type and bytes."""
+    plain = ("timestamp", "append_time", "id_hash", "kind", "amount", "quantity")
+    numbers = [(str(c.dtype), c[i].tobytes()) for c in (getattr(columns, name) for name in plain)]
+    owner = int(columns.identity[i])
+    links = columns.link_identity[columns.link_event == i].tolist()
+    return (
+        int(columns.offset[i]),
+        *numbers,
+        columns.event_ids[i],
+        columns.identities[owner],
+        int(columns.identity_hash[owner]),
+        [columns.link_names[k] for k in links],
+    )
+
+
+@pytest.mark.parametrize("n", [1, 4, 40])
+@pytest.mark.parametrize("value", [0.0, -0.0, 1e15, 1.1e15, -1.0, float("inf"), float("nan")])
+def test_one_bad_price_among_many(n: int, value: float) -> None:
+    """A single price of an item is judged alike in a batch of any size, wherever it stands."""
+    good = event(productListItems=[{"SKU": "a", "quantity": 1, "priceTotal": 2.5}])
+    odd = event(productListItems=[{"SKU": "a", "quantity": 1, "priceTotal": value}])
+    [alone] = check(candidates([odd], NOW), RULES).tolist()
+    for place in {0, n // 2, n - 1}:
+        rows = [odd if i == place else good for i in range(n)]
+        wanted = [alone if i == place else 0 for i in range(n)]
+        assert check(candidates(rows, NOW), RULES).tolist() == wanted
 
 
 def expected(row: dict[str, Any]) -> dict[str, Any]:
