@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from afflux import rows
 from afflux.columns import I64
 from afflux.features import FEATURES
-from afflux.features.channels import COUNTED
+from afflux.features.channels import CHANNELS, COUNTED
 from afflux.features.contract import FieldList, Fields
 from afflux.outcomes import SLOTS, ModelSpec, Rules
 from afflux.scoring import FACTORS
@@ -46,6 +46,11 @@ class Catalog:
         self.rules = Rules.of(self.models)
         self.features = tuple(name for f in FEATURES for name in f.names)
         self.phrases = tuple(phrase for f in FEATURES for phrase in f.phrases)
+        self.eligible = [
+            (bit, CHANNELS.index(m.eligible.channel), m.eligible.at_least, m.outcome.deadline_ms)
+            for bit, m in zip(self.rules.bit, self.models, strict=True)
+        ]
+        """Of each model its bit, the number of its channel, what that must reach, its deadline."""
         m, d = len(self.models), len(self.features)
         fields = [f.fields for f in FEATURES]
         self.fragment = _dtype(rows.HEADER, *fields, rows.RECENT_IDS, _slots(m))

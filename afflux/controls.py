@@ -102,6 +102,7 @@ def _bury(work: Workspace, row: int, control: Control) -> None:
     work.rows["last_offset"][row] = control.offset
     work.served[at] = work.catalog.new_served(1)
     work.opening[at] = -1
+    work.closing[:, row] = NEVER
     work.deadline[row] = NEVER
     work.changed[row] = True
     work.served_changed[row] = False

@@ -18,25 +18,33 @@ class Counters:
     """What a step adds to the counters of each advancing shard."""
 
     def __init__(self, shards: Sequence[int]) -> None:
-        self._shards = np.array(sorted(shards), np.int64)
-        self._added = np.zeros((len(shards), COUNTERS), np.int64)
+        self._shards = sorted(shards)
+        self._place = {shard: i for i, shard in enumerate(self._shards)}
+        self._added = np.zeros((len(shards), COUNTERS), np.uint64)
 
     def add(self, shard: I32 | I64, code: I64) -> None:
         """One for each pair; the shards must be advancing."""
-        if len(shard):
-            at = np.searchsorted(self._shards, shard) * COUNTERS + code
-            self._added += np.bincount(at, minlength=self._added.size).reshape(-1, COUNTERS)
+        if len(shard) < _FEW:
+            self.add_pairs(list(zip(shard.tolist(), code.tolist(), strict=True)))
+            return
+        at = np.array(self._shards).searchsorted(shard) * COUNTERS + code
+        added = np.bincount(at, minlength=self._added.size).astype(np.uint64)
+        self._added += added.reshape(-1, COUNTERS)
 
     def add_pairs(self, pairs: Sequence[tuple[int, int]]) -> None:
         """One for each (shard, code)."""
-        if pairs:
-            table = np.array(pairs, np.int64)
-            self.add(table[:, 0], table[:, 1])
+        for shard, code in pairs:
+            self._added[self._place[shard], code] += _ONE
 
     def by_shard(self) -> dict[int, U64]:
         """Shard -> what to add, all advancing shards."""
-        added = self._added.astype(np.uint64)
-        return dict(zip(self._shards.tolist(), added, strict=True))
+        return dict(zip(self._shards, self._added, strict=True))
+
+
+_FEW = 16
+"""So few are counted faster one by one."""
+
+_ONE = np.uint64(1)
 
 
 def rejected(batch: Batch, positions: Mapping[int, Position]) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from afflux.columns import U32, U64, Bool
 from afflux.rows import RING
-from afflux.segments import Index, ends, rank
+from afflux.segments import Index, ends, every, rank, some
 
 
 def accept(ring: U64, ring_at: U32, row: Index, id_hash: U64, start: Bool) -> Bool:
@@ -17,10 +17,15 @@ def accept(ring: U64, ring_at: U32, row: Index, id_hash: U64, start: Bool) -> Bo
     repeat, in the ring or in the batch, need no order; the others are done one by one.
     """
     new = np.ones(len(row), np.bool_)
-    doubtful = (ring[row] == id_hash[:, None]).any(axis=1)
-    if not start.all():
+    known = ring[row] == id_hash[:, None]
+    apart = every(start)
+    if apart and not some(known):
+        _push(ring, ring_at, row, id_hash, start)
+        return new
+    doubtful = known.any(axis=1)
+    if not apart:
         doubtful |= _repeated(id_hash)
-    if doubtful.any():
+    if some(doubtful):
         at = np.isin(row, row[doubtful]).nonzero()[0]
         new[at] = _one_by_one(ring, ring_at, row[at], id_hash[at])
         clear = np.ones(len(row), np.bool_)
@@ -32,7 +37,7 @@ def accept(ring: U64, ring_at: U32, row: Index, id_hash: U64, start: Bool) -> Bo
 
 
 def _push(ring: U64, ring_at: U32, row: Index, id_hash: U64, start: Bool) -> None:
-    if start.all():
+    if every(start):
         next_at = ring_at[row]
         ring[row, next_at] = id_hash
         ring_at[row] = (next_at + 1) % RING

@@ -14,6 +14,7 @@ from afflux.codes import Code
 from afflux.columns import I64, Bool
 from afflux.duplicates import accept
 from afflux.outcomes import Masks
+from afflux.segments import every, filled, some
 from afflux.workspace import Stretch, Workspace
 
 Codes = NDArray[np.int64]
@@ -21,14 +22,16 @@ Codes = NDArray[np.int64]
 
 def admit(work: Workspace, s: Stretch) -> tuple[Codes, Stretch]:
     """The code of every event, and those that are to be folded. Their ids are known from now."""
-    codes = np.full(len(s), int(Code.accepted))
+    codes = filled(len(s), int(Code.accepted))
     keep = _not_folded_yet(work, s, codes)
-    keep &= _alive(work, s, codes)
+    deleted_at = work.rows["deleted_at"][s.row]
+    if some(deleted_at != 0):
+        keep &= _alive(s, deleted_at, codes)
     fresh = s.take(keep)
     if not len(fresh):
         return codes, fresh
     new = accept(work.rows["ring"], work.rows["ring_at"], fresh.row, fresh.id_hash, fresh.start)
-    if not new.all():
+    if not every(new):
         codes[keep.nonzero()[0][~new]] = Code.duplicates
         fresh = fresh.take(new)
     return codes, fresh
@@ -37,14 +40,13 @@ def admit(work: Workspace, s: Stretch) -> tuple[Codes, Stretch]:
 def _not_folded_yet(work: Workspace, s: Stretch, codes: Codes) -> Bool:
     """A row may be ahead of its shard's position only after a script that failed half-way."""
     keep: Bool = s.offset > work.rows["last_offset"][s.row]
-    if not keep.all():
+    if not every(keep):
         known = (work.rows["ring"][s.row] == s.id_hash[:, None]).any(axis=1)
         codes[~keep & ~known] = Code.duplicates
     return keep
 
 
-def _alive(work: Workspace, s: Stretch, codes: Codes) -> Bool:
-    deleted_at = work.rows["deleted_at"][s.row]
+def _alive(s: Stretch, deleted_at: I64, codes: Codes) -> Bool:
     dead = (deleted_at != 0) & (s.ts <= deleted_at)
     codes[dead] = Code.deleted_identity
     alive: Bool = ~dead
@@ -55,6 +57,9 @@ def fold(work: Workspace, s: Stretch) -> None:
     """Fold admitted events, cut by cut."""
     while len(s):
         mask = openings.candidates(work, s)
+        if s.apart:
+            _fold_one(work, s, mask)
+            return
         inside = _up_to_first(s, mask)
         _fold_one(work, s.take(inside), mask[inside])
         s = s.take(~inside)
@@ -76,12 +81,15 @@ def _up_to_first(s: Stretch, mask: Masks) -> Bool:
 def _fold_one(work: Workspace, s: Stretch, mask: Masks) -> None:
     openings.count(work, s)
     work.fold(s)
-    last = _last_of_rows(s)
-    work.rows["last_offset"][s.row[last]] = s.offset[last]
-    work.last_event[s.row[last]] = s.index[last]
-    work.changed[s.row[last]] = True
-    opening = mask != 0
-    if opening.any():
+    row, offset, index = s.row, s.offset, s.index
+    if not s.apart:
+        last = _last_of_rows(s)
+        row, offset, index = row[last], offset[last], index[last]
+    work.rows["last_offset"][row] = offset
+    work.last_event[row] = index
+    work.changed[row] = True
+    if some(mask):
+        opening = mask != 0
         openings.open_slots(work, s.take(opening), mask[opening])
 
 

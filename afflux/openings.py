@@ -11,45 +11,56 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from afflux.columns import I64, Bool
+from afflux.columns import F64, I64, Bool
 from afflux.examples import LABEL_UNCERTAIN
-from afflux.features.channels import CHANNELS, channel_of_kind
+from afflux.features.channels import channel_of_kind
 from afflux.outcomes import NEVER, OPENING_GAP_MS, Masks, Rules, deadlines
-from afflux.segments import largest_before, running_sum
+from afflux.segments import largest_before, running_sum, some
 from afflux.workspace import Rows, Stretch, Workspace
 
 
 def candidates(work: Workspace, s: Stretch) -> Masks:
     """Per event the models for which it opens a slot if nothing of its row opens before it."""
-    rules = work.catalog.rules
     mask = np.zeros(len(s), np.uint32)
     rows = work.rows
     opened = rows["last_open"][s.row]
     spaced = (opened == 0) | (s.ts >= opened + OPENING_GAP_MS)
-    if not spaced.any():
+    if not some(spaced):
         return mask
     spaced &= s.ts >= largest_before(s.ts, rows["last_ts"][s.row], s.start)
     at = spaced.nonzero()[0]
-    for bit, model, deadline in zip(rules.bit, work.catalog.models, rules.deadline, strict=True):
-        channel = CHANNELS.index(model.eligible.channel)
-        adds = channel_of_kind(s.kind) == channel if channel else np.ones(len(s), np.bool_)
-        so_far = rows["life"][s.row[at], channel] + running_sum(adds.astype(np.int64), s.start)[at]
-        fit = (so_far >= model.eligible.at_least) & (s.ts[at] + deadline > s.behind[at])
+    if not len(at):
+        return mask
+    ahead = s.behind[at] - s.ts[at]
+    so_far: dict[int, F64] = {}
+    for bit, channel, at_least, deadline in work.catalog.eligible:
+        if channel not in so_far:
+            so_far[channel] = _so_far(rows["life"], s, channel, at)
+        fit = (so_far[channel] >= at_least) & (ahead < deadline)
         mask[at[fit]] |= bit
     at = at[mask[at] != 0]
-    mask[at[~_slot_free(rows, rules, s.row[at], s.before[at])]] = 0
+    if len(at):
+        mask[at[_full(work, s.row[at], s.before[at])]] = 0
     return mask
 
 
-def _slot_free(rows: Rows, rules: Rules, row: I64, w: I64) -> Bool:
-    is_open = rows["slot_open"][row]
-    free: Bool = (is_open == 0).any(axis=1)
-    full = (~free).nonzero()[0]
-    if len(full):
-        is_open, opened = is_open[full], rows["slot_ts"][row[full]]
-        due = deadlines(is_open, opened, rules) < w[full, None]
-        free[full] = (is_open & ~_bits(due, rules) == 0).any(axis=1)
-    return free
+def _so_far(life: F64, s: Stretch, channel: int, at: I64) -> F64:
+    """What the channel counted up to and including each event of `at`."""
+    adds = channel_of_kind(s.kind) == channel if channel else np.ones(len(s), np.bool_)
+    sums: F64 = life[s.row[at], channel] + running_sum(adds.astype(np.int64), s.start)[at]
+    return sums
+
+
+def _full(work: Workspace, row: I64, w: I64) -> I64:
+    """Which of the rows have no slot free, not even once what is due before `w[i]` is closed."""
+    is_open = work.rows["slot_open"][row]
+    full: I64 = is_open.min(axis=1).nonzero()[0]
+    if not len(full):
+        return full
+    due = work.closing[:, row[full]] < w[full, None]
+    still = is_open[full] & ~_bits(due, work.catalog.rules)
+    full = full[still.min(axis=1).nonzero()[0]]
+    return full
 
 
 def count(work: Workspace, s: Stretch) -> None:
@@ -60,13 +71,12 @@ def count(work: Workspace, s: Stretch) -> None:
     if not len(at):
         return
     row, ts, kind, before = s.row[at], s.ts[at, None], s.kind[at], s.before[at, None]
-    is_open, opened = rows["slot_open"][row], rows["slot_ts"][row]
-    after = opened < ts
-    for m, bit in enumerate(rules.bit):
-        in_time = (ts <= opened + rules.window[m]) & (opened + rules.deadline[m] >= before)
-        counted = after & in_time & ((is_open & bit) != 0) & rules.counts[m, kind, None]
-        k, slot = counted.nonzero()
-        x = s.amount[at[k]] if rules.amount[m] else 1.0
+    opened, closing = rows["slot_ts"][row], work.closing[:, row]
+    counted = (closing >= before) & (closing < NEVER) & rules.counts[:, kind, None]
+    counted &= (opened < ts) & (ts <= opened + rules.window[:, None, None])
+    m, k, slot = counted.nonzero()
+    if len(m):
+        x = np.where(rules.amount[m], s.amount[at[k]], 1.0)
         np.add.at(rows["slot_progress"], (row[k], slot, m), x)
 
 
@@ -83,9 +93,11 @@ def open_slots(work: Workspace, s: Stretch, mask: Masks) -> None:
     vectors = work.matrix(s.row, s.ts)
     number = work.openings + np.arange(len(s))
     work.opening[s.row, slot] = number
-    work.opened_by[s.row] = np.stack([s.index, number], axis=1)
-    closing = deadlines(mask, s.ts, work.catalog.rules).min(axis=0)
-    work.deadline[s.row] = np.minimum(work.deadline[s.row], closing)
+    work.opened_by[s.row, 0] = s.index
+    work.opened_by[s.row, 1] = number
+    closing = deadlines(mask, s.ts, work.catalog.rules)
+    work.closing[:, s.row, slot] = closing
+    work.deadline[s.row] = np.minimum(work.deadline[s.row], closing.min(axis=0))
     work.openings += len(s)
     work.vectors.append(vectors)
     work.served["slot_vector"][s.row, slot] = vectors
@@ -95,12 +107,11 @@ def open_slots(work: Workspace, s: Stretch, mask: Masks) -> None:
 def close(work: Workspace, row: I64, w: I64) -> None:
     """Close, of distinct rows, what is due before `w[i]`: label it and free its slot."""
     rows, rules = work.rows, work.catalog.rules
-    some = (work.deadline[row] < w).nonzero()[0]
-    if not len(some):
+    late = (work.deadline[row] < w).nonzero()[0]
+    if not len(late):
         return
-    row, w = row[some], w[some]
-    is_open = rows["slot_open"][row]
-    deadline = deadlines(is_open, rows["slot_ts"][row], rules)
+    row, w = row[late], w[late]
+    deadline = work.closing[:, row]
     due = deadline < w[:, None]
     model, k, slot = due.nonzero()
     at, closing = row[k], deadline[due]
@@ -120,8 +131,9 @@ def close(work: Workspace, row: I64, w: I64) -> None:
             "flags": flags,
         }
     )
-    _free(work, row, is_open, _bits(due, rules))
+    _free(work, row, rows["slot_open"][row], _bits(due, rules))
     deadline[due] = NEVER
+    work.closing[:, row] = deadline
     work.deadline[row] = deadline.min(axis=(0, 2))
     work.changed[row] = True
 
@@ -137,7 +149,9 @@ def _free(work: Workspace, row: I64, was: Masks, closed: Masks) -> None:
     rows = work.rows
     still = was & ~closed
     rows["slot_open"][row] = still
-    k, slot = np.nonzero((was != 0) & (still == 0))
+    k, slot = ((was != 0) & (still == 0)).nonzero()
+    if not len(k):
+        return
     at = row[k]
     for name in ("slot_ts", "slot_offset", "slot_progress"):
         rows[name][at, slot] = 0
@@ -177,5 +191,7 @@ def _linked_happened(work: Workspace, row: I64, opened: I64, model: I64) -> Bool
 
 
 def _flags(rows: Rows, row: I64, deadline: I64) -> NDArray[np.uint8]:
+    if not some(rows["links"]):
+        return np.zeros(len(row), np.uint8)
     linked = (rows["links"][row] > 0) & (rows["linked_at"][row] <= deadline)
     return np.where(linked, LABEL_UNCERTAIN, 0).astype(np.uint8)

@@ -95,7 +95,7 @@ class LinearScorer:
         self._coefficients = np.stack([s.weights / s.scale for s in snapshots])  # (m, d)
         self._means = np.stack([s.mean for s in snapshots])
         self._intercepts = np.array([s.intercept for s in snapshots])
-        self._calibration = np.array([s.calibration for s in snapshots])
+        self._slope, self._shift = np.array([s.calibration for s in snapshots]).T
         self._amount = np.array([s.link == "amount" for s in snapshots])
         self._versions = np.array([s.version for s in snapshots], np.uint64)
         self._trusted = np.array([s.trusted for s in snapshots], np.bool_)
@@ -118,8 +118,7 @@ class LinearScorer:
         return Scores(value.astype(np.float32), self._percentiles(value), factor, contribution)
 
     def _values(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
-        slope, shift = self._calibration.T
-        odds = _clip(slope * z + shift, -_STEEPEST, _STEEPEST)
+        odds = _clip(self._slope * z + self._shift, -_STEEPEST, _STEEPEST)
         probability = 1.0 / (1.0 + np.exp(-odds))
         return np.where(self._amount, np.expm1(_clip(z, 0.0, _STEEPEST)), probability)
 
@@ -127,7 +126,7 @@ class LinearScorer:
         percentile = np.zeros(value.shape, np.uint8)
         for m, snapshot in enumerate(self.snapshots):
             if len(snapshot.cuts):
-                percentile[:, m] = 1 + np.searchsorted(snapshot.cuts, value[:, m])
+                percentile[:, m] = 1 + snapshot.cuts.searchsorted(value[:, m])
         return percentile
 
 
@@ -144,20 +143,33 @@ def _clip(x: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64
 
 def strongest(parts: NDArray[np.float64]) -> tuple[NDArray[np.uint8], NDArray[np.float16]]:
     """The FACTORS largest by size of the (n, m, features) parts, the strongest first."""
-    size = np.abs(parts).reshape(-1, parts.shape[2])
-    flat = parts.reshape(size.shape)
-    rows = np.arange(len(size))
-    factor = np.zeros((len(size), FACTORS), np.uint8)
-    contribution = np.zeros((len(size), FACTORS))
-    for k in range(min(FACTORS, parts.shape[2])):
-        best = size.argmax(axis=1)
-        factor[:, k] = best
-        contribution[:, k] = flat[rows, best]
-        size[rows, best] = -1.0
+    flat = parts.reshape(-1, parts.shape[2])
+    rows = np.arange(len(flat))[:, None]
+    kept = min(FACTORS, parts.shape[2])
+    factor = np.zeros((len(flat), FACTORS), np.uint8)
+    contribution = np.zeros((len(flat), FACTORS))
+    best = _largest(np.abs(flat), kept)
+    factor[:, :kept] = best
+    contribution[:, :kept] = flat[rows, best]
     shape = (*parts.shape[:2], FACTORS)
     signed = _clip(contribution, -_LARGEST, _LARGEST).astype(np.float16)
     return factor.reshape(shape), signed.reshape(shape)
 
+
+def _largest(size: NDArray[np.float64], k: int) -> NDArray[np.int64]:
+    """Indices of the k largest of each row, of equal ones the first; `size` is not kept."""
+    if len(size) < _FEW:
+        return (-size).argsort(axis=1, kind="stable")[:, :k]
+    rows = np.arange(len(size))
+    best = np.empty((len(size), k), np.int64)
+    for i in range(k):
+        best[:, i] = at = size.argmax(axis=1)
+        size[rows, at] = -1.0
+    return best
+
+
+_FEW = 16
+"""So few rows are sorted faster than searched k times."""
 
 BUCKETS = ("low", "medium", "high")
 
@@ -175,6 +187,8 @@ def buckets(
     [[2, 1], [2, 1]]
     """
     by_percentile = (percentile >= 34).astype(np.uint8) + (percentile >= 67)
+    if percentile.size and percentile.min():
+        return by_percentile
     by_value = np.where(amount, value > 0, (value >= 1 / 3).astype(np.uint8) + (value >= 2 / 3))
     return np.where(percentile > 0, by_percentile, by_value).astype(np.uint8)
 

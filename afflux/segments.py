@@ -1,6 +1,12 @@
-"""Per-row order inside a batch: rank, last of each row, running maximum."""
+"""Per-row order inside a batch: rank, last of each row, running maximum.
+
+And what NumPy has too, but slower by a microsecond a call: a live batch holds few events, and
+its cost is that of the calls.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +19,31 @@ _TIME_BITS = 44
 """Event times are below 2^44 ms (the year 2527): a row number fits above them."""
 
 
+def every(mask: Bool) -> bool:
+    """As `mask.all()`."""
+    return not mask.size or bool(mask.item(mask.argmin()))
+
+
+def some(mask: Bool | NDArray[np.unsignedinteger[Any]]) -> bool:
+    """As `mask.any()`."""
+    return mask.size > 0 and bool(mask.item(mask.argmax()))
+
+
+def filled(shape: int | tuple[int, ...], value: int) -> Index:
+    """As `np.full`."""
+    new = np.empty(shape, np.int64)
+    new.fill(value)
+    return new
+
+
+def starts(row: Index) -> Bool:
+    """Which of the sorted rows are the first of their kind."""
+    start = np.ones(len(row), np.bool_)
+    if len(row) > 1:
+        np.not_equal(row[1:], row[:-1], out=start[1:])
+    return start
+
+
 def by_row(row: Index) -> tuple[Index, Bool]:
     """Positions sorted by row, stable; and which of them start a row.
 
@@ -20,12 +51,8 @@ def by_row(row: Index) -> tuple[Index, Bool]:
     >>> order.tolist(), start.tolist()
     ([1, 0, 2], [True, True, False])
     """
-    order = np.argsort(row, kind="stable")
-    ordered = row[order]
-    start = np.empty(len(row), np.bool_)
-    start[:1] = True
-    np.not_equal(ordered[1:], ordered[:-1], out=start[1:])
-    return order, start
+    order = row.argsort(kind="stable")
+    return order, starts(row[order])
 
 
 def rank(start: Bool) -> Index:
@@ -51,7 +78,7 @@ def largest_before(time: I64, initial: I64, start: Bool) -> I64:
     >>> largest_before(np.array([5, 9, 7]), np.array([6, 6, 0]), np.array([True, False, True]))
     array([6, 6, 0])
     """
-    if start.all():
+    if every(start):
         return initial
     high = np.cumsum(start) << _TIME_BITS
     top = np.maximum.accumulate(high + np.maximum(time, initial)) - high
@@ -66,8 +93,8 @@ def running_sum(x: I64, start: Bool) -> I64:
     >>> running_sum(np.array([1, 1, 1]), np.array([True, False, True])).tolist()
     [1, 2, 1]
     """
-    total = np.cumsum(x)
-    if start.all():
+    if every(start):
         return x
+    total = np.cumsum(x)
     first = np.maximum.accumulate(np.where(start, np.arange(len(x)), 0))
     return total - (total - x)[first]

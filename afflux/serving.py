@@ -20,18 +20,22 @@ def score(work: Workspace, scorer: Scorer) -> I32:
     owners = (work.last_event >= 0).nonzero()[0]
     moved = work.opened_by[owners, 0] != work.last_event[owners]
     others = owners[moved]
-    vectors = [*work.vectors, work.matrix(others, work.rows["last_ts"][others])]
-    scores = scorer.score(np.concatenate(vectors))
+    vectors = work.vectors
+    if len(others) or not vectors:
+        vectors = [*vectors, work.matrix(others, work.rows["last_ts"][others])]
+    scores = scorer.score(vectors[0] if len(vectors) == 1 else np.concatenate(vectors))
     place = work.opened_by[owners, 1]
     place[moved] = work.openings + np.arange(len(others))
-    _serve_openings(work, scorer, scores)
-    _serve_owners(work, scorer, scores, owners, place)
-    _complete_closed(work, scorer, scores)
+    if work.openings:
+        _serve_openings(work, scorer, scores)
+        _complete_closed(work, scorer, scores)
+    if len(owners):
+        _serve_owners(work, scorer, scores, owners, place)
     return owners.astype(np.int32)
 
 
 def _serve_openings(work: Workspace, scorer: Scorer, scores: Scores) -> None:
-    row, slot = np.nonzero(work.opening >= 0)
+    row, slot = (work.opening >= 0).nonzero()
     work.served["slot_value"][row, slot] = scores.value[work.opening[row, slot]]
     work.served["slot_version"][row, slot] = scorer.versions
 
@@ -67,13 +71,38 @@ def closed(work: Workspace) -> NDArray[np.void]:
     table = np.empty(n, work.catalog.closed)
     if not n:
         return table
-    columns: Rows = {
-        name: np.concatenate([c[name] for c in work.closed])
-        for name in table.dtype.names or ()
-        if name != "shard"
-    }
+    columns = _joined(work.closed, table.dtype.names or ())
     columns["shard"] = work.fetched.shard[columns["row"]]
-    order = np.lexsort(
+    order = _few_in_order(work, columns) if n < _FEW else _in_order(work, columns)
+    for name, column in columns.items():
+        table[name] = column[order]
+    return table
+
+
+_FEW = 16
+"""So few examples are sorted faster without NumPy."""
+
+
+def _joined(chunks: Sequence[Rows], names: Sequence[str]) -> Rows:
+    stored = [name for name in names if name != "shard"]
+    if len(chunks) == 1:
+        return {name: chunks[0][name] for name in stored}
+    return {name: np.concatenate([c[name] for c in chunks]) for name in stored}
+
+
+def _few_in_order(work: Workspace, columns: Rows) -> list[int]:
+    models, identities = work.catalog.models, work.fetched.identities
+    keys = [
+        (shard, deadline, identities[row], models[model].name)
+        for shard, deadline, row, model in zip(
+            *(columns[name].tolist() for name in ("shard", "deadline", "row", "model")), strict=True
+        )
+    ]
+    return sorted(range(len(keys)), key=keys.__getitem__)
+
+
+def _in_order(work: Workspace, columns: Rows) -> I64:
+    return np.lexsort(
         (
             _ranks([m.name for m in work.catalog.models])[columns["model"]],
             _identity_ranks(work, columns["row"]),
@@ -81,9 +110,6 @@ def closed(work: Workspace) -> NDArray[np.void]:
             columns["shard"],
         )
     )
-    for name, column in columns.items():
-        table[name] = column[order]
-    return table
 
 
 def _identity_ranks(work: Workspace, row: I64) -> I64:

@@ -22,10 +22,16 @@ from afflux.outcome import Batch, Fetched, StepOutcome
 from afflux.outcomes import NEVER
 from afflux.position import Position, Watermark
 from afflux.scoring import Scorer
+from afflux.segments import filled, some
 from afflux.watermark import Passage, after
 from afflux.workspace import Workspace, stretch
 
 _FAR = np.iinfo(np.int64).max
+
+_FEW = 16
+"""The places of so few rows are found faster one by one."""
+
+_LATE = int(Code.late)
 
 
 def step(
@@ -63,7 +69,10 @@ def step(
 
 def _starts(shard: I32, positions: Mapping[int, Position], topic: int) -> I64:
     """Per row the first offset that its shard has not folded; far away where it stays."""
-    start = np.full(int(max(shard.max(initial=0), *positions, 0)) + 1, _FAR)
+    if len(shard) < _FEW:
+        at = [positions[s].topics[topic].offset if s in positions else _FAR for s in shard.tolist()]
+        return np.array(at, np.int64)
+    start = filled(int(max(shard.max(initial=0), *positions, 0)) + 1, _FAR)
     for s, position in positions.items():
         start[s] = position.topics[topic].offset
     return start[shard]
@@ -80,7 +89,7 @@ def _fold_stages(
     """Events up to each row's first control record, that record, events up to the next, ..."""
     active = events.offset >= start[events.identity]
     stage = _stages(events, chosen)
-    last = max((len(c) for c in chosen.by_row.values()), default=0)
+    last = max(map(len, chosen.by_row.values()), default=0)
     for i in range(last + 1):
         here = active if stage is None else active & (stage == i)
         _fold_stage(work, events, passage, here.nonzero()[0], counters)
@@ -109,8 +118,10 @@ def _fold_stage(
     codes, admitted = admit(work, s)
     shard = work.fetched.shard[s.row]
     counters.add(shard, codes)
-    late = (codes == Code.accepted) & (s.ts < s.before)
-    counters.add(shard[late], np.full(int(late.sum()), int(Code.late)))
+    late = s.ts < s.before
+    if some(late):
+        late &= codes == int(Code.accepted)
+        counters.add(shard[late], filled(int(late.sum()), _LATE))
     if len(events.link_event):
         links.see(work, events, passage, admitted.index)
     fold(work, admitted)
@@ -119,7 +130,7 @@ def _fold_stage(
 def _close_due(work: Workspace, advancing: Bool, end: Watermark, close_before: int | None) -> None:
     limit = end.value if close_before is None else min(end.value, close_before)
     rows = advancing.nonzero()[0]
-    openings.close(work, rows, np.full(len(rows), limit))
+    openings.close(work, rows, filled(len(rows), limit))
 
 
 def _outcome(

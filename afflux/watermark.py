@@ -41,9 +41,11 @@ def after(
     settings: StepSettings,
 ) -> Passage:
     """W before and behind every event, before every control, and at the end."""
-    if any(c.kind == "tick" for c in controls):
+    if controls and any(c.kind == "tick" for c in controls):
         return _with_ticks(watermark, events, controls, settings)
     before, behind, end = _through(watermark, events, settings)
+    if not controls:
+        return Passage(before, behind, [], end)
     at = np.searchsorted(events.offset, [c.offset for c in controls])
     w = np.append(before, end.value)
     return Passage(before, behind, w[at].tolist(), end)
@@ -59,7 +61,8 @@ def _through(
     time = np.minimum(events.timestamp, events.append_time + settings.skew_ms)
     w = np.empty(n + 1, np.int64)
     w[0] = watermark.value if watermark.value != NONE_MS else time[0]
-    np.maximum.accumulate(np.concatenate([w[:1], time]), out=w)
+    w[1:] = time
+    np.maximum.accumulate(w, out=w)
     jumps = (time > w[:-1] + JUMP_MS).nonzero()[0]
     smooth = int(jumps[0]) if len(jumps) else n
     w[0] = watermark.value

@@ -17,26 +17,36 @@ from afflux.identity import Edges
 from afflux.limits import StepSettings
 from afflux.merge import merge
 from afflux.outcome import Control, Fetched
-from afflux.outcomes import SLOTS, earliest
+from afflux.outcomes import NEVER, SLOTS, Rules, deadlines
+from afflux.segments import by_row, every, filled, some, starts
 from afflux.watermark import Passage
 
 Rows = dict[str, NDArray[Any]]
 
 
 class RowFields(Rows):
-    """Rows by field, each a contiguous copy that is made when it is first asked for."""
+    """Rows by field, each a contiguous copy that is made when it is first asked for.
+
+    The fields of a single row are contiguous as they are: they are views into a copy of it.
+    """
 
     def __init__(self, table: NDArray[np.void]) -> None:
         super().__init__()
-        self._table = table
+        self._single = len(table) == 1
+        self._table = table.copy() if self._single else table
 
     def __missing__(self, name: str) -> NDArray[Any]:
-        column = self[name] = self._table[name].copy()
+        column = self._table[name]
+        if not self._single:
+            column = column.copy()
+        self[name] = column
         return column
 
     def packed(self) -> NDArray[np.void]:
         """As a structured array."""
         packed = self._table.copy()
+        if self._single:
+            return packed
         for name, column in self.items():
             packed[name] = column
         return packed
@@ -64,26 +74,30 @@ class Stretch:
     """W after it."""
     start: Bool
     """First of its row."""
+    apart: bool
+    """All of them are."""
 
     def __len__(self) -> int:
         return len(self.row)
 
     def take(self, keep: Bool) -> Stretch:
         """The events where `keep`."""
-        if keep.all():
+        if every(keep):
             return self
         at = keep.nonzero()[0]
         row = self.row[at]
+        start = starts(row)
         return Stretch(
             self.index[at], row, self.offset[at], self.ts[at], self.kind[at], self.amount[at],
-            self.quantity[at], self.id_hash[at], self.before[at], self.behind[at], _starts(row),
+            self.quantity[at], self.id_hash[at], self.before[at], self.behind[at], start,
+            every(start),
         )  # fmt: skip
 
 
 def stretch(events: EventColumns, passage: Passage, index: I64) -> Stretch:
     """The events of the batch at `index` (ascending)."""
     row = events.identity[index].astype(np.int64)
-    order = np.argsort(row, kind="stable")
+    order, start = by_row(row)
     row = row[order]
     at = index[order]
     return Stretch(
@@ -97,15 +111,9 @@ def stretch(events: EventColumns, passage: Passage, index: I64) -> Stretch:
         id_hash=events.id_hash[at],
         before=passage.before[at],
         behind=passage.behind[at],
-        start=_starts(row),
+        start=start,
+        apart=every(start),
     )
-
-
-def _starts(row: I64) -> Bool:
-    start = np.empty(len(row), np.bool_)
-    start[:1] = True
-    np.not_equal(row[1:], row[:-1], out=start[1:])
-    return start
 
 
 class Workspace:
@@ -121,14 +129,15 @@ class Workspace:
         self.changed: Bool = np.zeros(n, np.bool_)
         """Fragments that differ from what was fetched."""
         self.served_changed: Bool = np.zeros(n, np.bool_)
-        self.last_event: I64 = np.full(n, -1)
+        self.last_event: I64 = filled(n, -1)
         """Row -> index in the batch of its last accepted event, -1 none."""
-        self.deadline: I64 = earliest(self.rows, catalog.rules)
+        self.closing, self.deadline = _deadlines(self.rows, catalog.rules)
+        """(model, row, slot) -> its deadline, NEVER where it is not open."""
         """Earliest open deadline of each row, NEVER where nothing is open."""
         self.was_deadline = self.deadline.copy()
-        self.opening: I64 = np.full((n, SLOTS), -1)
+        self.opening: I64 = filled((n, SLOTS), -1)
         """(row, slot) -> index of the opening of this step that is in it."""
-        self.opened_by: I64 = np.full((n, 2), -1)
+        self.opened_by: I64 = filled((n, 2), -1)
         """Row -> the last event of this step that opened a slot, and the index of that opening."""
         self.vectors: list[NDArray[np.float16]] = []
         """Of the openings of this step."""
@@ -145,8 +154,8 @@ class Workspace:
         return self.fetched.edges.get(row, _NO_EDGES) if found is None else found
 
     def matrix(self, row: I64, at: I64) -> NDArray[np.float16]:
-        """Feature vectors of distinct rows at time `at`, each merged with its linked fragments."""
-        matrix = self.catalog.matrix({name: self.rows[name][row] for name in FEATURE_FIELDS}, at)
+        """Feature vectors of ascending rows at time `at`, each merged with its linked fragments."""
+        matrix = self.catalog.matrix(self._features_of(row), at)
         linked = self.fetched.linked
         if linked is None or not len(linked):
             return matrix
@@ -162,11 +171,25 @@ class Workspace:
             matrix[mine] = self.catalog.matrix(merged, at[mine])
         return matrix
 
+    def _features_of(self, row: I64) -> Rows:
+        if len(row) == len(self.changed):  # each of them, in their order
+            return self.rows
+        return {name: self.rows[name][row] for name in FEATURE_FIELDS}
+
     def fold(self, s: Stretch) -> None:
         """Fold accepted events into the features."""
         cut = Cut(s.row, s.ts, s.kind, addends(s.row, s.ts, s.kind, s.amount, s.quantity))
         for feature in FEATURES:
             feature.update(self.rows, cut)
+
+
+def _deadlines(rows: Rows, rules: Rules) -> tuple[I64, I64]:
+    """Of every (model, row, slot), and the earliest of each row."""
+    is_open = rows["slot_open"]
+    if some(is_open):
+        closing = deadlines(is_open, rows["slot_ts"], rules)
+        return closing, closing.min(axis=(0, 2))
+    return filled((len(rules.bit), *is_open.shape), NEVER), filled(len(is_open), NEVER)
 
 
 _NO_EDGES = Edges()

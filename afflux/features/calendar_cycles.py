@@ -9,10 +9,10 @@ import numpy as np
 
 from afflux.columns import F64, I64
 from afflux.features.contract import Cut, FieldList, Fields
-from afflux.limits import DAY_MS, HOUR_MS
+from afflux.limits import HOUR_MS
 
-_EPOCH_WEEKDAY = 3
-"""1970-01-01 was a Thursday; Monday is 0."""
+_EPOCH_HOUR = 3 * 24
+"""1970-01-01 was a Thursday; a week begins on Monday."""
 
 
 def _circle(steps: int) -> F64:
@@ -20,7 +20,8 @@ def _circle(steps: int) -> F64:
     return np.array([(math.sin(a), math.cos(a)) for a in turns])
 
 
-_HOURS, _WEEKDAYS = _circle(24), _circle(7)
+_WEEK = np.concatenate([np.tile(_circle(24), (7, 1)), np.repeat(_circle(7), 24, axis=0)], axis=1)
+"""(168, 4) values of each hour of a week."""
 
 
 class CalendarCycles:
@@ -38,6 +39,5 @@ class CalendarCycles:
 
     def values(self, rows: Fields, at: I64) -> F64:
         """Of the time `at`."""
-        hour = at // HOUR_MS % 24
-        weekday = (at // DAY_MS + _EPOCH_WEEKDAY) % 7
-        return np.concatenate([_HOURS[hour], _WEEKDAYS[weekday]], axis=1)
+        values: F64 = _WEEK[(at // HOUR_MS + _EPOCH_HOUR) % len(_WEEK)]
+        return values

@@ -45,9 +45,10 @@ def addends(row: I64, ts: I64, kind: U8, amount: F64, quantity: F64) -> Addends:
     """What the events add: 1 to `events` and to the channel of their kind; money and items."""
     channel = channel_of_kind(kind)
     counted = (channel >= 0).nonzero()[0]
-    bought = kind == Kind.PURCHASE
-    paid = (bought & (np.abs(amount) >= LEAST)).nonzero()[0]
-    carried = (bought & (np.abs(quantity) >= LEAST)).nonzero()[0]
+    paid = carried = (channel == _PURCHASES).nonzero()[0]
+    if len(paid):
+        paid = paid[np.abs(amount[paid]) >= LEAST]
+        carried = carried[np.abs(quantity[carried]) >= LEAST]
     at = np.concatenate([np.arange(len(row)), counted, paid, carried])
     one, many = len(row) + len(counted), len(at)
     channels = np.zeros(many, np.int64)

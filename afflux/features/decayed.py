@@ -19,6 +19,7 @@ from afflux.features.channels import CHANNELS, PHRASES
 from afflux.features.contract import Cut, FieldList, Fields, ordered_sum
 from afflux.features.powers import POWERS
 from afflux.limits import DAY_MS
+from afflux.segments import some
 
 HALF_LIVES_DAYS = (7, 60)
 HALF_LIVES: I64 = np.array([d * DAY_MS for d in HALF_LIVES_DAYS])
@@ -27,7 +28,9 @@ I16 = NDArray[np.int16]
 
 _N = len(CHANNELS)
 _SUMS = len(HALF_LIVES_DAYS) * _N
-_HALF = np.arange(len(HALF_LIVES_DAYS))[:, None]
+_FIRST = np.arange(len(HALF_LIVES_DAYS))[:, None] * _N
+"""Where the sums of each half-life begin."""
+_HALF_LIVES = HALF_LIVES[:, None]
 _STEPS = 1024
 _FRAC_BITS = 10
 _BLOCK_BITS = 6
@@ -52,12 +55,12 @@ class DecayedSums:
         a = cut.addends
         sums = rows["decay"].reshape(-1)
         base = rows["decay_base"].reshape(-1)
-        cell = ((a.row * _SUMS + a.channel) + _HALF * _N).reshape(-1)
-        exponent = (a.ts * _STEPS // HALF_LIVES[:, None]).reshape(-1)
+        cell = ((a.row * _SUMS + a.channel) + _FIRST).reshape(-1)
+        exponent = (a.ts * _STEPS // _HALF_LIVES).reshape(-1)
         whole = exponent >> _FRAC_BITS
         block = (whole >> _BLOCK_BITS).astype(np.int16)
         newer = block > base[cell]
-        if newer.any():
+        if some(newer):
             moved = cell[newer]
             old = base[moved]
             np.maximum.at(base, moved, block[newer])
@@ -93,7 +96,6 @@ def decayed(rows: Fields, at: I64) -> F64:
 
 
 def _shift(sums: F64, moved: I64, old: I16, base: I16) -> None:
-    """Bring each moved sum, once, from its old base to the new one."""
-    cells, first = np.unique(moved, return_index=True)
-    down = (old[first].astype(np.int32) - base[cells]) << _BLOCK_BITS
-    sums[cells] = np.ldexp(sums[cells], down)
+    """Bring each moved sum from its old base to the new one; repeats write the same again."""
+    down = (old.astype(np.int32) - base[moved]) << _BLOCK_BITS
+    sums[moved] = np.ldexp(sums[moved], down)

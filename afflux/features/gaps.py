@@ -13,9 +13,11 @@ import numpy as np
 from afflux.columns import F64, I64, Kind
 from afflux.features.contract import Cut, FieldList, Fields, ordered_sum
 from afflux.limits import DAY_MS
-from afflux.segments import by_row, largest_before
+from afflux.segments import by_row, largest_before, some
 
 _LONGEST_RATIO = 1_000.0
+
+_PURCHASE = int(Kind.PURCHASE)
 
 
 class PurchaseGaps:
@@ -30,14 +32,16 @@ class PurchaseGaps:
 
     def update(self, rows: Fields, cut: Cut) -> None:
         """Count, sum (ms) and sum of squares (days) of the gaps, in offset order."""
-        bought = (cut.kind == Kind.PURCHASE).nonzero()[0]
+        bought = (cut.kind == _PURCHASE).nonzero()[0]
         if not len(bought):
             return
         order, start = by_row(cut.row[bought])
         at = bought[order]
         row, ts = cut.row[at], cut.ts[at]
-        before = largest_before(ts, rows["kind_last"][row, Kind.PURCHASE], start)
+        before = largest_before(ts, rows["kind_last"][row, _PURCHASE], start)
         gap = ((before > 0) & (ts > before)).nonzero()[0]
+        if not len(gap):
+            return
         row, ms = row[gap], (ts - before)[gap]
         days = ms / DAY_MS
         np.add.at(rows["gap_n"], row, 1)
@@ -54,14 +58,17 @@ class PurchaseGaps:
     def values(self, rows: Fields, at: I64) -> F64:
         """ln(1 + x) of mean and spread in days and of the ratio; a flag where there is no gap."""
         n = rows["gap_n"]
-        some = np.maximum(n, 1)
-        mean = rows["gap_sum"] / DAY_MS / some
-        spread = np.sqrt(np.maximum(rows["gap_sq"] / some - mean * mean, 0.0))
-        last = rows["kind_last"][:, Kind.PURCHASE]
-        since = np.maximum(at - last, 0) / DAY_MS
         known = n > 0
-        ratio = since / np.where(known, mean, 1.0)
         out = np.zeros((len(at), 4))
+        if not some(known):
+            out[:, 3] = 1.0
+            return out
+        count = np.maximum(n, 1)
+        mean = rows["gap_sum"] / DAY_MS / count
+        spread = np.sqrt(np.maximum(rows["gap_sq"] / count - mean * mean, 0.0))
+        last = rows["kind_last"][:, _PURCHASE]
+        since = np.maximum(at - last, 0) / DAY_MS
+        ratio = since / np.where(known, mean, 1.0)
         out[:, 0] = mean
         out[:, 1] = spread
         out[:, 2] = np.where(known, np.minimum(ratio, _LONGEST_RATIO), 0.0)

@@ -14,6 +14,7 @@ _N = len(CHANNELS)
 _PURCHASES = CHANNELS.index("purchases")
 _REVENUE = CHANNELS.index("revenue")
 _ITEMS = CHANNELS.index("items")
+_BASKET = np.array([_REVENUE, _ITEMS])
 
 
 class LifetimeSums:
@@ -40,5 +41,5 @@ class LifetimeSums:
         bought = life[:, _PURCHASES]
         out = np.empty((len(at), 3))
         out[:, 0] = bought
-        out[:, 1:] = life[:, [_REVENUE, _ITEMS]] / np.maximum(bought, 1.0)[:, None]
+        out[:, 1:] = life[:, _BASKET] / np.maximum(bought, 1.0)[:, None]
         return np.log1p(out)

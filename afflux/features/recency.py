@@ -10,7 +10,11 @@ from afflux.columns import F64, I64, Kind
 from afflux.features.contract import Cut, FieldList, Fields, log_days
 
 _KINDS = len(Kind)
-_FLAGGED = [0, 1, 3]
+_ONE = np.array([Kind.PURCHASE, Kind.PAGE_VIEW, Kind.ADD_TO_CART, Kind.EXPOSURE, Kind.REDEMPTION])
+_OTHER = np.array([Kind.PURCHASE, Kind.PRODUCT_VIEW, Kind.CHECKOUT, Kind.EXPOSURE, Kind.REDEMPTION])
+"""A recency is that of the later of two kinds."""
+
+_FLAGGED = np.array([0, 1, 3])
 """Purchase, view, exposure: whoever never had one is told apart from who had one just now."""
 
 
@@ -39,11 +43,7 @@ class Recency:
     def values(self, rows: Fields, at: I64) -> F64:
         """Recencies, then flags."""
         last = rows["kind_last"]
-        recent = np.empty((len(at), 5), np.int64)
-        recent[:, 0] = last[:, Kind.PURCHASE]
-        recent[:, 1] = np.maximum(last[:, Kind.PAGE_VIEW], last[:, Kind.PRODUCT_VIEW])
-        recent[:, 2] = np.maximum(last[:, Kind.ADD_TO_CART], last[:, Kind.CHECKOUT])
-        recent[:, 3:] = last[:, [Kind.EXPOSURE, Kind.REDEMPTION]]
+        recent = np.maximum(last.take(_ONE, axis=1), last.take(_OTHER, axis=1))
         never = recent == 0
         out = np.empty((len(at), 8))
         out[:, :5] = np.where(never, 0.0, log_days(at[:, None] - recent))

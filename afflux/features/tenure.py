@@ -8,6 +8,7 @@ import numpy as np
 
 from afflux.columns import F64, I64
 from afflux.features.contract import Cut, FieldList, Fields, log_days
+from afflux.segments import some
 
 _NEVER = np.iinfo(np.int64).max
 
@@ -22,8 +23,9 @@ class Tenure:
     def update(self, rows: Fields, cut: Cut) -> None:
         """The earliest and the latest event time."""
         first = rows["first_ts"]
-        new = cut.row[first[cut.row] == 0]
-        first[new] = _NEVER
+        new = first[cut.row] == 0
+        if some(new):
+            first[cut.row[new]] = _NEVER
         np.minimum.at(first, cut.row, cut.ts)
         np.maximum.at(rows["last_ts"], cut.row, cut.ts)
 
