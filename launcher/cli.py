@@ -21,6 +21,7 @@ from launcher.commands.version import show_version
 from launcher.commands.watch import watch
 from launcher.commands.worker import worker
 from launcher.console import report
+from launcher.errors import hint_of
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -61,7 +62,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(BROKEN_PIPE)
     except AffluxError as error:
-        report(str(error), getattr(error, "hint", ""))
+        report(str(error), hint_of(error))
         sys.exit(1)
 
 

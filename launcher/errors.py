@@ -20,6 +20,22 @@ class LauncherError(AffluxError):
         self.hint = hint
 
 
+_HINTS = {
+    "RegistryUnavailable": "is AFFLUX_REGISTRY_URL right, and the registry up?",
+    "BrokerUnavailable": "is AFFLUX_KAFKA_BOOTSTRAP right, and the broker up? See `afflux doctor`",
+    "StoreUnavailable": "is AFFLUX_REDIS_URL right, and the server up? See `afflux doctor`",
+}
+"""By name: the rooms below are imported when they are needed, and errors name no settings."""
+
+
+def hint_of(error: AffluxError) -> str:
+    """What a person can do about an error; empty where nothing is known."""
+    hint = getattr(error, "hint", "")
+    return hint or next(
+        (_HINTS[k.__name__] for k in type(error).__mro__ if k.__name__ in _HINTS), ""
+    )
+
+
 class MissingProgram(LauncherError):
     """A program is neither on PATH nor in an installed package."""
 

@@ -59,14 +59,21 @@ def messages(lines: Iterable[str], encode: Encode) -> Iterator[tuple[list[Encode
         yield good, sorted(problems, key=lambda problem: problem.number)
 
 
+def _why(error: ValueError) -> str:
+    """Without the line that JSON counts: there is only one."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at character {error.pos + 1}"
+    return str(error)
+
+
 def _parsed(chunk: Sequence[tuple[int, str]], problems: list[Problem]) -> Iterator[Line]:
     for number, text in chunk:
         if not text.strip():
             continue
         try:
-            value = json.loads(text)
+            value = json.loads(text.rstrip())
         except ValueError as error:
-            problems.append(Problem(number, f"not JSON: {error}"))
+            problems.append(Problem(number, f"not JSON: {_why(error)}"))
             continue
         if not isinstance(value, dict):
             problems.append(Problem(number, "not a JSON object"))

@@ -117,7 +117,7 @@ def load(**values: Any) -> Settings:
 def _problems(error: ValidationError) -> Iterator[str]:
     for one in error.errors(include_input=False, include_url=False):
         parts = [str(part) for part in one["loc"]]
-        yield f"setting {'.'.join(parts)}: {one['msg']}"
+        yield f"{variable('', '_'.join(parts))}: {one['msg']}"
 
 
 def _refuse_unknown() -> None:

@@ -11,7 +11,7 @@ from functools import partial
 from time import monotonic, sleep
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, TopicCollection
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection
 from confluent_kafka import TopicPartition as Partition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # some miss in __all__
     AdminClient,
@@ -182,7 +182,10 @@ class Admin:
         return topics
 
     def _unavailable(self, error: KafkaException) -> BrokerUnavailable:
-        return BrokerUnavailable(f"Kafka at {self._settings.brokers}: {error.args[0].str()}")
+        said: KafkaError = error.args[0]
+        away = said.code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._RESOLVE)
+        what = " cannot be reached" if away else ""
+        return BrokerUnavailable(f"Kafka at {self._settings.brokers}{what}: {said.str()}")
 
 
 def derived_topic_id(cluster_id: str, name: str) -> bytes:

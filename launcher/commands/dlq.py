@@ -12,7 +12,7 @@ from rich.table import Table
 
 from launcher.compose import registry_of, stream_settings
 from launcher.connect import with_kafka
-from launcher.console import out, plain, print_json, report
+from launcher.console import out, plain, print_json
 from launcher.errors import LauncherError
 from launcher.settings import Settings
 
@@ -60,11 +60,11 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show one rejected record: why, its headers, its content as far as it can be read."""
+    _check_place(where)
     settings = with_kafka()
     found = next((x for x in read_letters(settings, set()) if place(x) == where), None)
     if found is None:
-        report(f"there is no dead letter {where}", "`afflux dlq list` names them")
-        raise typer.Exit(1)
+        raise _no_letter(where)
     content = as_dict(found) | {"content": _content(found, settings)}
     if as_json:
         print_json(content)
@@ -94,8 +94,14 @@ def replay(
     from launcher.copying import Copy
     from streams.topics import INPUT_TOPICS, dead_letters
 
-    settings = with_kafka()
     wanted, places = _codes(code), set(where or ())
+    for one in places:
+        _check_place(one)
+    settings = with_kafka()
+    if places:
+        known = {place(letter) for letter in read_letters(settings, set())}
+        for missing in sorted(places - known):
+            raise _no_letter(missing)
     rekeyer = Rekeyer(settings.partitions, key_reader(registry_of(settings.registry)))
     for topic in INPUT_TOPICS:
 
@@ -172,6 +178,18 @@ def _replayed(record: Record, codes: set[str], places: set[str], rekeyer: Any) -
         return None
     copied: Copied = rekeyer.one(replace(record, headers=letter.headers))
     return copied
+
+
+def _check_place(where: str) -> None:
+    topic, partition, offset = [*where.rsplit("/", 2), "", ""][:3]
+    if not (topic and partition.isdigit() and offset.isdigit()):
+        raise LauncherError(
+            f"{where} is no record", hint="it is TOPIC/PARTITION/OFFSET, as `afflux dlq list` says"
+        )
+
+
+def _no_letter(where: str) -> LauncherError:
+    return LauncherError(f"there is no dead letter {where}", hint="`afflux dlq list` names them")
 
 
 def _codes(names: list[str] | None) -> set[str]:

@@ -10,6 +10,7 @@ from rich.table import Table
 from launcher.compose import stream_settings
 from launcher.connect import with_kafka
 from launcher.console import out, plain, print_json
+from launcher.errors import LauncherError
 
 if TYPE_CHECKING:
     from streams.admin import Admin
@@ -31,9 +32,11 @@ def create(
     """
     settings = with_kafka()
     admin = _admin(stream_settings(settings), settings.kafka.timeout_s)
-    made = admin.create(partitions or settings.partitions, replicas=settings.kafka.replication)
+    wanted = partitions or settings.partitions
+    made = admin.create(wanted, replicas=settings.kafka.replication)
     for name in made:
         plain(f"created {name}")
+    _check_partitions(admin, wanted)
     if not made:
         plain("all topics were there already")
 
@@ -57,6 +60,18 @@ def describe(as_json: Json = False) -> None:
             row["topic"], count, records, row["policy"], row["key"], row["writers"], row["readers"]
         )
     out().print(table)
+
+
+def _check_partitions(admin: Admin, wanted: int) -> None:
+    from streams.topics import INPUT_TOPICS
+
+    for name, state in admin.describe([t.name for t in INPUT_TOPICS]).items():
+        if state.partitions != wanted:
+            raise LauncherError(
+                f"{name} is there with {state.partitions} partitions, not {wanted}",
+                hint=f"the number is fixed at installation: set AFFLUX_PARTITIONS="
+                f"{state.partitions}, or begin with new topics and an empty Redis",
+            )
 
 
 def described(admin: Admin) -> list[dict[str, Any]]:

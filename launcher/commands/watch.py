@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated, Literal
 
@@ -11,6 +12,7 @@ import typer
 from launcher.compose import stream_settings
 from launcher.connect import with_kafka
 from launcher.console import plain, print_json, say
+from launcher.errors import LauncherError
 from launcher.interrupts import orderly_end
 
 watch = typer.Typer(help="Watch what Afflux announces.", no_args_is_help=True)
@@ -32,6 +34,7 @@ def scores(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Print scores as they change, until Ctrl-C. Redelivered and older updates are dropped."""
+    _check(profile, model or ())
     settings = with_kafka()
     from launcher.score_feed import Newest, chosen, lines
     from streams.consume import TopicReader
@@ -58,6 +61,20 @@ def scores(
                 left -= 1
                 if not left:
                     return
+
+
+def _check(profile: str | None, models: Sequence[str]) -> None:
+    """Raises LauncherError for what no update can ever be of."""
+    from models import default_models
+
+    if profile is not None and not all(profile.partition(":")):
+        raise LauncherError(
+            f"{profile!r} is no identity", hint="it is namespace:id, such as email:ann@example.com"
+        )
+    known = [spec.name for spec in default_models()]
+    for name in models:
+        if name not in known:
+            raise LauncherError(f"there is no model {name}", hint=f"models: {', '.join(known)}")
 
 
 def _phrases() -> dict[str, str]:
