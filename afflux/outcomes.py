@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afflux.columns import I64, Bool, Kind
-from afflux.features.contract import Fields
 from afflux.limits import DAY_MS, HOUR_MS
 from afflux.names import ModelName
 from afflux.scoring import Link
@@ -129,12 +128,3 @@ def deadlines(is_open: Masks, opened: I64, rules: Rules) -> I64:
     for m, (bit, deadline) in enumerate(zip(rules.bit, rules.deadline, strict=True)):
         closing[m] = np.where((is_open & bit) != 0, opened + deadline, NEVER)
     return closing
-
-
-def earliest(rows: Fields, rules: Rules) -> I64:
-    """(rows,) earliest open deadline, NEVER where nothing is open."""
-    is_open = rows["slot_open"]
-    first = np.full(len(is_open), NEVER)
-    some = np.any(is_open, axis=1).nonzero()[0]
-    first[some] = deadlines(is_open[some], rows["slot_ts"][some], rules).min(axis=(0, 2))
-    return first

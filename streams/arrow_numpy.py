@@ -6,23 +6,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from afflux.columns import F64, I32, I64, Bool
-
-
-def codes_of(encoded: pa.DictionaryArray) -> I32:
-    """Code of each element of a dictionary array, -1 where null."""
-    indices = encoded.indices.fill_null(-1) if encoded.indices.null_count else encoded.indices
-    codes: I32 = indices.to_numpy()
-    return codes
-
-
-def take(array: pa.Array, rows: NDArray[Any]) -> pa.Array:
-    """Elements at `rows`; the same array where that is all of it."""
-    if len(rows) == len(array) and np.array_equal(rows, np.arange(len(rows))):
-        return array
-    return array.take(pa.array(rows))
 
 
 def column(batch: pa.RecordBatch, name: str) -> Any:
@@ -73,8 +58,15 @@ def lengths(array: pa.Array | None, n: int) -> I32:
 
 
 def _valid(array: pa.Array) -> Bool:
-    valid: Bool = array.is_valid().to_numpy(zero_copy_only=False)
-    return valid
+    mask = array.buffers()[0]
+    return np.ones(len(array), np.bool_) if mask is None else _bits(mask, array)
+
+
+def _bits(buffer: pa.Buffer, array: pa.Array) -> Bool:
+    """Arrow's own way to a NumPy array of bits imports pandas, 0.2 s at the first batch."""
+    end = array.offset + len(array)
+    bits = np.unpackbits(np.frombuffer(buffer, np.uint8), count=end, bitorder="little")
+    return bits[array.offset :].view(np.bool_)
 
 
 def doubles(array: pa.Array | None, n: int) -> tuple[F64, Bool]:
@@ -100,5 +92,4 @@ def booleans(array: pa.Array | None, n: int) -> Bool:
     """Values; False where the writer has no such field."""
     if array is None or not n:
         return np.zeros(n, np.bool_)
-    values: Bool = array.to_numpy(zero_copy_only=False)
-    return values
+    return _bits(array.buffers()[1], array)

@@ -13,8 +13,8 @@ from launcher.errors import LauncherError
 from launcher.origins import HEADER
 from runtime_broker import Broker
 from streams.admin import Admin
-from streams.consume import Record, TopicReader
 from streams.bulk import BulkProducer
+from streams.consume import Record, TopicReader
 from streams.settings import StreamSettings
 from streams.topics import Topic
 
