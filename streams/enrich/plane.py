@@ -22,7 +22,7 @@ from afflux.position import FENCE, NONE_MS
 from afflux.scoring import Scorer
 from afflux.shards import shard_of
 from afflux.step import StepSettings
-from profile_store.contract import Commit, ShardStore
+from profile_store.contract import ShardStore
 from streams.bad_share import BadShare
 from streams.decoding import BadRecord, Decoder
 from streams.encoding import encode_control, encode_training_examples
@@ -34,13 +34,11 @@ from streams.enrich.cut import cut
 from streams.enrich.fetch import RowFetcher
 from streams.enrich.last_word import LastWord
 from streams.enrich.learner_gate import LearnedOffset, LearnerGate
-from streams.enrich.outbox import Outbox
 from streams.enrich.partition import Head, OwnedPartition
-from streams.enrich.positions import check_log, decode_positions, fresh_position
 from streams.enrich.settings import EnrichSettings
+from streams.enrich.takeover import INPUTS, TakeOver, seeks
 from streams.ports import TP, Delivery, LogRange, Rewind, StopPartition
 from streams.records import RecordBatch
-from streams.topics import INPUT_TOPICS
 
 log = logging.getLogger("afflux.enrich")
 
@@ -62,7 +60,6 @@ class ScorerSource(LearnedOffset, Protocol):
         ...
 
 
-_INPUTS = tuple(t.name for t in INPUT_TOPICS)
 _RACE_PAUSE_S = 0.2
 _LATE_S = 0.5
 
@@ -84,12 +81,10 @@ class EnrichPlane:
         wall_ms: Callable[[], int],
     ) -> None:
         self._settings = settings
-        self._catalog = catalog
         self._store = store
         self._delivery = delivery
         self._decoder = decoder
         self._scorers = scorers
-        self._nonce = nonce
         self._monotonic = monotonic
         self._wall_ms = wall_ms
         self._announcer = Announcer(catalog, delivery, settings.secret, settings.partitions)
@@ -101,6 +96,7 @@ class EnrichPlane:
         planner = CommitPlanner(catalog, encode_training_examples, encode_control, nonce)
         fetcher = RowFetcher(store, catalog, settings.shards)
         self._last_word = LastWord(store, catalog, fetcher, self._announcer, nonce, monotonic)
+        self._takeover = TakeOver(store, catalog, self._last_word, nonce, monotonic, wall_ms)
         self._advancer = Advancer(
             store, catalog, planner, fetcher, self._last_word,
             settings.shards, settings.commit_rows, step_settings,
@@ -119,7 +115,7 @@ class EnrichPlane:
     @property
     def topics(self) -> Sequence[str]:
         """Input topics, co-partitioned."""
-        return _INPUTS
+        return INPUTS
 
     # --- ownership -------------------------------------------------------------------------
 
@@ -130,67 +126,20 @@ class EnrichPlane:
         """
         await self._scorers.refresh()
         self._logs.update(logs)
-        seeks: dict[TP, int] = {}
+        found: dict[TP, int] = {}
         for number in sorted({p for _, p in logs}):
             part = self._parts.get(number) or self._new_part(number)
             async with part.lock:
                 self._leave_announcing(part)
-                await self._take_over(part)
+                await self._takeover.take(part, self._logs)
                 self._parts[number] = part
-            seeks |= {tp: o for tp, o in self._seeks(part).items() if tp in logs}
-        return seeks
+            found |= {tp: o for tp, o in seeks(part).items() if tp in logs}
+        return found
 
     def _new_part(self, number: int) -> OwnedPartition:
         shards = tuple(range(number, self._settings.shards, self._settings.partitions))
-        ids = tuple(self._logs[(t, number)].topic_id for t in _INPUTS)
+        ids = tuple(self._logs[(t, number)].topic_id for t in INPUTS)
         return OwnedPartition(number, shards, ids)
-
-    async def _take_over(self, part: OwnedPartition) -> None:
-        for _ in range(5):
-            await self._load(part, taking_over=True)
-            boxes = await self._store.outboxes(part.shards)
-            fences = []
-            for shard, box in zip(part.shards, boxes, strict=True):
-                target = part.positions[shard].next(self._nonce)
-                fences.append(Commit(shard, part.fence(shard), target.encode(), box))
-            results = await self._store.commit(fences)
-            if all(r.landed for r in results):
-                for shard in part.shards:
-                    part.positions[shard] = part.positions[shard].next(self._nonce)
-                await self._announce_left(part, [Outbox.decode(b) for b in boxes])
-                return
-        raise LostRaceForPartition(part.number)
-
-    async def _load(self, part: OwnedPartition, taking_over: bool) -> None:
-        """Positions and heads from the store. Raises StopPartition where they know another log."""
-        logs = [self._logs[(t, part.number)] for t in _INPUTS]
-        fresh = fresh_position(self._catalog.layout, logs)
-        stored = await self._store.positions(part.shards)
-        part.positions = decode_positions(part.shards, stored, fresh)
-        part.due.clear()
-        for topic, (name, range_) in enumerate(zip(_INPUTS, logs, strict=True)):
-            check_log(
-                (name, part.number),
-                range_,
-                self._catalog.layout,
-                part.positions,
-                topic,
-                taking_over,
-            )
-            last = min((p.topics[topic] for p in part.positions.values()), key=lambda t: t.offset)
-            part.heads[topic] = Head(
-                last.offset, last.watermark, self._wall_ms(), self._monotonic()
-            )
-
-    def _seeks(self, part: OwnedPartition) -> dict[TP, int]:
-        return {(t, part.number): part.heads[i].offset for i, t in enumerate(_INPUTS)}
-
-    async def _announce_left(self, part: OwnedPartition, boxes: Sequence[Outbox]) -> None:
-        """Announce what the last owner committed; its rows are read again."""
-        by_shard = dict(zip(part.shards, boxes, strict=True))
-        began = self._monotonic()
-        stored = await self._last_word.read({shard: box.owners for shard, box in by_shard.items()})
-        await self._last_word.announce(by_shard, stored.owners, began)
 
     async def revoked(self, partitions: Sequence[int]) -> None:
         """Wait for the batch at work, drop the rest: the next owner announces from the outbox."""
@@ -235,7 +184,7 @@ class EnrichPlane:
         async with part.lock:
             if self._parts.get(records.partition) is not part:
                 return
-            topic = _INPUTS.index(records.topic)
+            topic = INPUTS.index(records.topic)
             head = part.heads[topic]
             if records.end <= head.offset:
                 return
@@ -374,23 +323,7 @@ class EnrichPlane:
         """Read positions again and go back to them; this owner's own commits are announced."""
         log.warning("%s; reading positions again", race)
         await asyncio.sleep(_RACE_PAUSE_S)
-        before = self._seeks(part)
-        await self._load(part, taking_over=False)
-        boxes = await self._store.outboxes(part.shards)
-        mine = [
-            Outbox.decode(box) if part.positions[shard].nonce == self._nonce else Outbox()
-            for shard, box in zip(part.shards, boxes, strict=True)
-        ]
-        await self._announce_left(part, mine)
-        after = self._seeks(part)
+        before = seeks(part)
+        await self._takeover.go_back(part, self._logs)
+        after = seeks(part)
         raise Rewind(after, f"partition {part.number}: rewound from {before} to {after}: {race}")
-
-
-class LostRaceForPartition(StopPartition):
-    """Another owner keeps writing to the shards of a partition that was assigned to us."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(
-            f"partition {number}: another worker keeps writing to its shards although it is "
-            "assigned to this one. Is a worker of another consumer group using the same store?"
-        )
