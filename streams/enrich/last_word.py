@@ -63,7 +63,7 @@ class LastWord:
         """
         await self._announcer.announce(outboxes.values(), owners)
         if self.now() - began > SLOW_S:
-            await self._stand_by(outboxes)
+            await self.stand_by(outboxes)
 
     async def read(self, people: Mapping[int, Sequence[Identity]]) -> Stored:
         """The rows of these people by shard. Raises StoreUnavailable."""
@@ -101,7 +101,7 @@ class LastWord:
             {identities[r]: people for r, people in members.items()},
         )
 
-    async def _stand_by(self, outboxes: Mapping[int, Outbox]) -> None:
+    async def stand_by(self, outboxes: Mapping[int, Outbox]) -> None:
         """Announce these people until what was said last is what the store holds."""
         people = {s: [*box.owners, *box.retracted] for s, box in outboxes.items()}
         said: Sequence[tuple[Identity, bytes | None]] = ()

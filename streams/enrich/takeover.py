@@ -72,17 +72,14 @@ class TakeOver:
         raise Reclaimed(part.number)
 
     async def go_back(self, part: OwnedPartition, logs: Mapping[TP, LogRange]) -> None:
-        """Read positions again; what is left of this owner's own commits is announced.
+        """Read positions again, and announce what the outboxes hold, whoever wrote them.
 
         Shards that somebody else has written are not fenced: who owns them is decided elsewhere.
+        But that one may have died before it announced, and our next commit empties its outbox.
         """
         await self._load(part, logs, taking_over=False)
         boxes = await self._store.outboxes(part.shards)
-        mine = [
-            Outbox.decode(box) if part.positions[shard].nonce == self._nonce else Outbox()
-            for shard, box in zip(part.shards, boxes, strict=True)
-        ]
-        await self._announce(part, mine)
+        await self._announce(part, [Outbox.decode(b) for b in boxes])
 
     async def _load(
         self, part: OwnedPartition, logs: Mapping[TP, LogRange], taking_over: bool
@@ -106,3 +103,5 @@ class TakeOver:
         began = self._monotonic()
         stored = await self._last_word.read({shard: box.owners for shard, box in by_shard.items()})
         await self._last_word.announce(by_shard, stored.owners, began)
+        if any(box and part.positions[s].nonce != self._nonce for s, box in by_shard.items()):
+            await self._last_word.stand_by(by_shard)
