@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
 
+from core_cases import CATALOG
 from enrich_rig import Logs, Worker
 from enrich_workload import workload
 from profile_store.memory import MemoryShardStore
+from streams.encoding import decode_training_examples
 from streams.ports import TP, Message
-from streams.topics import SCORE_UPDATES
+from streams.topics import SCORE_UPDATES, TRAINING_EXAMPLES
 from streams.updates import decode_score_updates
 
 PARTITIONS, SHARDS = 1, 4
@@ -79,3 +82,41 @@ def same(one: bytes | None, other: bytes | None) -> bool:
     """Whether two updates say the same; versions of positions and profiles may differ."""
     said = [decode_score_updates([v])[0] if v is not None else {} for v in (one, other)]
     return said[0].get("scores") == said[1].get("scores")
+
+
+async def test_what_an_intruder_committed_and_never_announced_is_announced() -> None:
+    """A stale owner takes a shard back, commits, and dies: the owner that goes on says it.
+
+    The intruder wrote the outbox; the next commit would empty it.
+    """
+    logs = Logs(PARTITIONS)
+    workload(logs, 900, people=12, days=60, seed=7)
+    logs.frozen = True
+    store = MemoryShardStore(SHARDS)
+    held = HeldLogs(logs)
+    held.frozen = True
+    owner, intruder = Worker(store, logs, SHARDS, "owner"), Worker(store, held, SHARDS, "intruder")
+    await owner.own([0])
+    await owner.step(("experience-events", 0), 400)
+    await owner.plane.tick()
+    held.gate.set()
+    await intruder.own([0])
+    held.gate.clear()
+    await intruder.step(("experience-events", 0), 150)
+    await owner.drain(most=100)
+    told = Counter(m.value for m in logs.outputs[TRAINING_EXAMPLES.name])
+    assert {k for k, v in last_words(logs).items() if v} == what_stands(store)
+
+    logs.outputs.clear()
+    quiet = Worker(MemoryShardStore(SHARDS), logs, SHARDS, "quiet")
+    await quiet.own([0])
+    await quiet.drain()
+    due = {m.value for m in logs.outputs[TRAINING_EXAMPLES.name]}
+    assert len(due) > 50
+    assert set(map(example, told)) == set(map(example, due))
+
+
+def example(value: bytes | None) -> tuple[object, ...]:
+    """What identifies an example."""
+    (found,) = [decode_training_examples([value], CATALOG.dimension)]
+    return (int(found.shard[0]), *found.key(0))
