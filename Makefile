@@ -2,6 +2,7 @@
 
 PYTHONS ?= python3.12 python3.11 python3 python
 ROUNDS  ?= 5
+MINUTES ?= 5
 EXTRAS  := demo,dev,embedded,registry
 BIN     := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock
@@ -47,10 +48,11 @@ bench: .venv/.ready ## Afflux beside the obvious Faust app, results in benchmark
 bench-quick: .venv/.ready ## the same on few events, under 4 minutes, nothing written
 	@$(BIN)/python -m benchmarks.run --quick
 
-soak: .venv/.ready ## the crash tests again and again, other seeds each time: ROUNDS=5
+soak: .venv/.ready ## the crash tests again and again, then random accidents: ROUNDS=5 MINUTES=5
 	@$(BIN)/python -c "$$KAFKA_JARS"
 	@PYTHONPATH=tests/support $(BIN)/python -m pytest -p project_soak --rounds $(ROUNDS) \
 	  $(wildcard tests/integration/test_crash*.py) tests/e2e
+	@AFFLUX_SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest -s tests/soak
 
 fmt: .venv/.ready ## format the code and put imports in order
 	@$(BIN)/ruff check --fix --select I,UP,C4 .
