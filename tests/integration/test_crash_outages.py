@@ -70,7 +70,7 @@ def test_redis_that_hangs(site: Site) -> None:
 def test_broker_away_at_start_and_in_mid_run(
     kafka: Broker, nursery: Nursery, tmp_path: Path
 ) -> None:
-    """Started without a broker; the broker killed and started again in mid-run."""
+    """Started without a broker; the broker killed in mid-run and started again."""
     if kafka.kind != "kafka":
         pytest.skip("no real Kafka here: the embedded broker forgets its records when it ends")
     port = free_ports(1)[0]
@@ -78,12 +78,13 @@ def test_broker_away_at_start_and_in_mid_run(
     try:
         with Site(Broker("kafka", server.bootstrap), nursery, tmp_path) as site:
             site.produce_season(300)
-            kill(server)
+            server.stop()
             life = site.start(session_timeout_ms=3_000)
             wait_for_words(life, f"Kafka at 127.0.0.1:{port}")
             server.start()
             site.wait_progress(life, 100)
-            kill(server)
+            os.kill(server.pid, signal.SIGKILL)
+            server.stop()
             wait_for_words(life, "Kafka takes no messages now")
             server.start()
             site.produce_season(200)
@@ -94,9 +95,3 @@ def test_broker_away_at_start_and_in_mid_run(
             assert check(site).examples > 50
     finally:
         server.stop()
-
-
-def kill(server: KafkaServer) -> None:
-    """SIGKILL."""
-    os.kill(server.pid, signal.SIGKILL)
-    server.stop()

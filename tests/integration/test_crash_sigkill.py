@@ -11,7 +11,7 @@ pytest_plugins = ["crash_fixtures"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_sigkill_at_random_changes_nothing(site: Site, seed: int) -> None:
     """Killed six times while the log grows, at random points; then it equals one quiet run."""
     run(site, kills=6)

@@ -197,7 +197,8 @@ class Site:
     def finish(self, **job: Any) -> None:
         """Fold and announce the rest undisturbed, and end the worker cleanly."""
         while True:
-            life = self.start("last", **job)
+            # In a group of its own: the old one waits until its dead members have expired.
+            life = self.start("last", group=Broker.unique("crash"), **job)
             self.wait_taken_over(life)
             self.settle(life)
             life.stop()
