@@ -40,10 +40,18 @@ class LearnerGate:
         self._patience = patience
         self._clock = clock
         self._progress = -1
+        self._looking = asyncio.Lock()
         self.left_behind = False
 
     async def wait(self, examples_end: int) -> None:
-        """Returns when the learner has come close enough to `examples_end`, or is given up."""
+        """Returns when the learner has come close enough to `examples_end`, or is given up.
+
+        Partitions that wait at the same time share one look at the store.
+        """
+        async with self._looking:
+            await self._wait(examples_end)
+
+    async def _wait(self, examples_end: int) -> None:
         since = self._clock()
         while (lag := examples_end - self._learner.learned_offset) > self._lag:
             if self._learner.learned_offset > self._progress:
