@@ -2,27 +2,34 @@
 
 Announcements carry no fence, and a compacted topic keeps the last record of a key. An owner that
 was held up between its commit and the acks (stopped, cut off, a slow broker) may have announced
-after its successor. So whoever was slow reads the rows again and, where somebody else has written
-meanwhile, announces what the store holds now, until nothing has changed since.
+after its successor. So whoever was slow reads the rows again and, where they are not what it said,
+announces what the store holds now, until nothing has changed since.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from afflux.catalog import Catalog
 from afflux.identity import Edges
 from afflux.names import Identity
-from afflux.position import FENCE, Position
+from afflux.position import Position
 from profile_store.contract import RowRequest, ShardStore
+from profile_store.errors import StoreUnavailable
+from streams.backoff import Backoff
 from streams.enrich.announce import Announcer, Owners
 from streams.enrich.fetch import RowFetcher
 from streams.enrich.outbox import Outbox
+from streams.errors import BrokerUnavailable
 
 SLOW_S = 1.0
 """From commit to acks. Nobody loses a partition as fast as that: the session lasts longer."""
-_NONCE = slice(8, FENCE)
+_CLOSE_S = 3.0
+
+Said = dict[Identity, bytes | None]
+"""Served row and event id that were announced of each person, None for a retraction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +39,11 @@ class Stored:
     owners: Owners
     gone: Sequence[Identity]
     """Those without a served row."""
-    rows: Sequence[tuple[Identity, bytes | None]]
-    nonces: frozenset[bytes]
-    """Who wrote their shards last."""
+    rows: Said
 
 
 class LastWord:
-    """Announces commits. nonce: of this owner; now: a monotonic clock, seconds."""
+    """Announces commits. now: a monotonic clock, seconds."""
 
     def __init__(
         self,
@@ -46,33 +51,64 @@ class LastWord:
         catalog: Catalog,
         fetcher: RowFetcher,
         announcer: Announcer,
-        nonce: bytes,
         now: Callable[[], float],
     ) -> None:
         self._store = store
         self._catalog = catalog
         self._fetcher = fetcher
         self._announcer = announcer
-        self._nonce = nonce
         self.now = now
+        self._corrections: set[asyncio.Task[None]] = set()
 
     async def announce(self, outboxes: Mapping[int, Outbox], owners: Owners, began: float) -> None:
-        """Announce what was committed; returns when it is acknowledged, and ours to say.
+        """Announce what was committed; returns when it is acknowledged.
 
-        outboxes: by shard. began: when the commit was sent. Raises StoreUnavailable.
+        outboxes: by shard. began: when the commit was sent.
         """
         await self._announcer.announce(outboxes.values(), owners)
         if self.now() - began > SLOW_S:
-            await self.stand_by(outboxes)
+            self.stand_by(outboxes, owners)
+
+    def stand_by(self, outboxes: Mapping[int, Outbox], owners: Owners) -> None:
+        """See to it that this announcement does not stand where it is outdated."""
+        people = {s: [*box.owners, *box.retracted] for s, box in outboxes.items()}
+        said: Said = {i: None for box in outboxes.values() for i in box.retracted}
+        rows = self._catalog.encode_rows(owners.served)
+        said |= {
+            i: row + event_id.encode()
+            for i, row, event_id in zip(owners.identities, rows, owners.event_ids, strict=True)
+        }
+        task = asyncio.create_task(self._correct(people, said))
+        self._corrections.add(task)
+        task.add_done_callback(self._corrections.discard)
+
+    async def _correct(self, people: Mapping[int, Sequence[Identity]], said: Said) -> None:
+        pause = Backoff(0.1, 5.0)
+        while True:
+            try:
+                stored = await self.read(people)
+                if stored.rows == said:
+                    return
+                await self._announcer.announce([Outbox(retracted=stored.gone)], stored.owners)
+                said = stored.rows
+            except (StoreUnavailable, BrokerUnavailable):
+                await asyncio.sleep(pause.next())
+
+    async def close(self) -> None:
+        """Wait shortly for corrections."""
+        if self._corrections:
+            _, left = await asyncio.wait(self._corrections, timeout=_CLOSE_S)
+            for task in left:
+                task.cancel()
 
     async def read(self, people: Mapping[int, Sequence[Identity]]) -> Stored:
         """The rows of these people by shard. Raises StoreUnavailable."""
         requests = [RowRequest(s, served=ids, edges=ids) for s, ids in people.items() if ids]
         replies = await self._store.read(requests) if requests else []
-        rows: list[tuple[Identity, bytes | None]] = []
+        rows: Said = {}
         found: list[tuple[Identity, bytes, int, Edges]] = []
         for request, reply in zip(requests, replies, strict=True):
-            rows += zip(request.served, reply.served, strict=True)
+            rows.update(zip(request.served, reply.served, strict=True))
             version = Position.decode(reply.position).version if reply.position else 0
             found += [
                 (identity, data, version, Edges.decode(edges))
@@ -83,9 +119,8 @@ class LastWord:
             ]
         return Stored(
             await self._owners(found),
-            [identity for identity, data in rows if data is None],
+            [identity for identity, data in rows.items() if data is None],
             rows,
-            frozenset(reply.position[_NONCE] for reply in replies),
         )
 
     async def _owners(self, found: Sequence[tuple[Identity, bytes, int, Edges]]) -> Owners:
@@ -100,14 +135,3 @@ class LastWord:
             [version for _, _, version, _ in found],
             {identities[r]: people for r, people in members.items()},
         )
-
-    async def stand_by(self, outboxes: Mapping[int, Outbox]) -> None:
-        """Announce these people until what was said last is what the store holds."""
-        people = {s: [*box.owners, *box.retracted] for s, box in outboxes.items()}
-        said: Sequence[tuple[Identity, bytes | None]] = ()
-        while True:
-            stored = await self.read(people)
-            if stored.nonces <= {self._nonce} or stored.rows == said:
-                return
-            await self._announcer.announce([Outbox(retracted=stored.gone)], stored.owners)
-            said = stored.rows

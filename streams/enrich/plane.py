@@ -95,7 +95,7 @@ class EnrichPlane:
         )
         planner = CommitPlanner(catalog, encode_training_examples, encode_control, nonce)
         fetcher = RowFetcher(store, catalog, settings.shards)
-        self._last_word = LastWord(store, catalog, fetcher, self._announcer, nonce, monotonic)
+        self._last_word = LastWord(store, catalog, fetcher, self._announcer, monotonic)
         self._takeover = TakeOver(store, catalog, self._last_word, nonce, monotonic, wall_ms)
         self._advancer = Advancer(
             store, catalog, planner, fetcher, self._last_word,
@@ -170,6 +170,7 @@ class EnrichPlane:
                 await part.announced()
         if self._late:
             await asyncio.wait(self._late, timeout=_LATE_S)
+        await self._last_word.close()
 
     # --- records ---------------------------------------------------------------------------
 

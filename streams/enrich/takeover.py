@@ -104,4 +104,4 @@ class TakeOver:
         stored = await self._last_word.read({shard: box.owners for shard, box in by_shard.items()})
         await self._last_word.announce(by_shard, stored.owners, began)
         if any(box and part.positions[s].nonce != self._nonce for s, box in by_shard.items()):
-            await self._last_word.stand_by(by_shard)
+            self._last_word.stand_by(by_shard, stored.owners)

@@ -74,6 +74,7 @@ async def test_late_announcement_does_not_stand(late: bool) -> None:
     slow.monotonic += 5 if late else 0
     held.gate.set()
     await slow.plane.revoked([0])
+    await slow.plane.close()
     wrong = [k for k, v in last_words(logs).items() if not same(v, right[k])]
     assert (not wrong) == late
 
