@@ -136,7 +136,9 @@ class Lanes:
         try:
             await self._plane.process(batch)
         except Rewind as rewind:
-            await self._rewind(rewind, batch.partition)
+            # What was not folded is read again, whether the plane names it or not.
+            unfolded = {(batch.topic, batch.partition): batch.base}
+            await self._rewind(unfolded | rewind.offsets, str(rewind), batch.partition)
         except (StoreUnavailable, BrokerUnavailable) as error:
             self.ownership.lose({batch.partition}, str(error))
         except StopPartition as stop:
@@ -159,14 +161,14 @@ class Lanes:
             age=time() - float(batch.timestamps[-1]) / 1000,
         )
 
-    async def _rewind(self, rewind: Rewind, holding: int) -> None:
+    async def _rewind(self, offsets: Mapping[TP, int], why: str, holding: int) -> None:
         """The lane `holding` is locked by us; other lanes are sought in their own turn."""
-        theirs = {tp: at for tp, at in rewind.offsets.items() if tp[1] != holding}
-        ours = {tp: at for tp, at in rewind.offsets.items() if tp[1] == holding}
+        theirs = {tp: at for tp, at in offsets.items() if tp[1] != holding}
+        ours = {tp: at for tp, at in offsets.items() if tp[1] == holding}
         self._seek_later(theirs)
         self._rewinds[holding] += 1
         times = self._rewinds[holding]
-        self.log.info("rewinding %s: %s", _names(ours), rewind)
+        self.log.info("rewinding %s: %s", _names(ours), why)
         if times > 2:
             await asyncio.sleep(min(0.05 * 2 ** (times - 2), self._settings.max_backoff_ms / 1000))
         await self._source.seek_all(ours)

@@ -226,6 +226,15 @@ async def test_rewind_drops_what_was_read_before(rig: Rig) -> None:
     assert rig.plane.processed[-1] == ("a", 0, 3)
 
 
+async def test_a_batch_that_was_not_folded_is_read_again(rig: Rig) -> None:
+    """Also when the rewind that its fold ended in names another partition only."""
+    rig.plane.steps = [Rewind({("a", 0): 3}, "from the other lane")]
+    rig.submit("b", 1, 7)
+    await rig.until(lambda: rig.acknowledged == 1 and ("a", 0) in rig.source.sought)
+    await rig.until(lambda: rig.source.sought[("b", 1)] == 7)
+    assert rig.plane.processed == []
+
+
 async def test_rewind_of_another_partition_waits_for_its_lane(rig: Rig) -> None:
     """A lane at work is not sought under its feet."""
     gate = asyncio.Event()
