@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import IO
 
 import crash_worker
-from crash_worker import Job
+from crash_worker import AT_REST, Job
 
 
 def until(condition: Callable[[], bool], about: Callable[[], object], seconds: float = 40) -> None:
@@ -60,6 +60,18 @@ class Life:
         sleep(0.5)
         return f"worker {self.pid}:\n{self.log[-6000:]}"
 
+    def rest(self) -> None:
+        """Wait until it has announced everything and corrected what it announced too late."""
+        before = self.log.count(AT_REST)
+
+        def rests() -> bool:
+            if self.alive:
+                self.send(signal.SIGUSR2)
+                sleep(0.05)
+            return not self.alive or self.log.count(AT_REST) > before
+
+        until(rests, self.what_it_awaits)
+
     def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
         self.send(signal.SIGKILL)
@@ -74,7 +86,7 @@ class Life:
     def stop(self) -> None:
         """SIGTERM; it must end cleanly."""
         self.send(signal.SIGTERM)
-        assert self.wait() == 0, self.log[-3000:]
+        assert self.wait() == 0, f"ended with {self.code}: {self.log[-3000:]}"
 
 
 class Nursery:

@@ -20,8 +20,7 @@ class Round:
         self.site, self.rng = site, site.rng
         self.happened: Counter[str] = Counter()
         self.lives: dict[str, Life] = {}
-        self.old: list[Life] = []
-        """Stopped and replaced; they went on and may not have noticed yet."""
+        self.stopped: set[int] = set()
         self.names = "ab"[: self.rng.choice((1, 2, 2))]
         self.job: dict[str, Any] = {
             "commit_rows": self.rng.choice((4, 20, 500)),
@@ -67,7 +66,7 @@ class Round:
         )
 
     def _what_they_say(self) -> str:
-        alive = [life for life in (*self.lives.values(), *self.old) if life.alive]
+        alive = [life for life in self.lives.values() if life.alive]
         return f"{self.site.heads()}\n" + "\n".join(life.what_it_awaits() for life in alive)
 
     def _one(self) -> Life | None:
@@ -78,31 +77,47 @@ class Round:
         if life.alive:  # it may be about to die at its point
             life.send(number)
 
+    def _may_die(self, life: Life) -> None:
+        """Not between a late announcement and its correction, which nobody else can make."""
+        if life.pid in self.stopped and life.alive:
+            life.rest()
+
     def _kill(self) -> None:
         sleep(self.rng.uniform(0, 0.05))
         if (life := self._one()) is not None:
-            life.kill()
+            self._may_die(life)
+            if life.alive:
+                life.kill()
 
     def _clean_stop(self) -> None:
         if (life := self._one()) is not None and not life.job.point:
+            self._may_die(life)
             life.stop()
 
     def _stop_and_go_on(self) -> None:
-        if (life := self._one()) is not None:
+        if (life := self._one()) is not None and not life.job.point:
+            self.stopped.add(life.pid)
             self._signal(life, signal.SIGSTOP)
             self.site.produce_events(50)
             sleep(self.rng.uniform(0.2, 4))
             self._signal(life, signal.SIGCONT)
 
     def _replace_a_stopped_one(self) -> None:
-        """As an orchestrator does that thinks it dead: two lives of one static member."""
-        if (life := self._one()) is not None:
+        """As an orchestrator does that thinks it dead: another life of the same static member.
+
+        The old one goes on for a while. Two that live on would take the group from each other.
+        """
+        if (life := self._one()) is not None and not life.job.point:
+            self.stopped.add(life.pid)
             self._signal(life, signal.SIGSTOP)
             name = next(n for n, other in self.lives.items() if other is life)
-            self.old.append(life)
             self.lives[name] = self.site.start(name, **self.job)
             sleep(self.rng.uniform(0.5, 3))
             self._signal(life, signal.SIGCONT)
+            sleep(self.rng.uniform(0, 1))
+            self._may_die(life)
+            if life.alive:
+                life.kill()
 
     def _older_redis(self) -> None:
         copy = self.site.back_up()
@@ -122,7 +137,8 @@ class Round:
         self.site.connect()
 
     def _end(self) -> None:
-        for life in (*self.old, *self.lives.values()):
+        for life in self.lives.values():
+            self._may_die(life)
             if life.alive:
                 life.kill()
         self.site.produce_season(60)

@@ -51,6 +51,7 @@ POINTS = {
 }
 """Where a worker can die."""
 
+AT_REST = "nothing is to be announced"
 STRANGER = b"a stranger wrote"
 
 
@@ -248,7 +249,9 @@ async def work(job: Job) -> int:
         time.monotonic,
         lambda: time.time_ns() // 1_000_000,
     )  # fmt: skip
-    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, _say_what_is_awaited)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGUSR1, _say_what_is_awaited)
+    loop.add_signal_handler(signal.SIGUSR2, _say_whether_at_rest, plane)
     try:
         return await run_worker(settings, {"enrich": MortalPlane(plane, fate)}, metrics=metrics)
     finally:
@@ -262,6 +265,19 @@ def _say_what_is_awaited() -> None:
         places = [f"{f.f_code.co_filename}:{f.f_lineno}" for f in frames]
         print(f"{task.get_name()}: {task.get_coro()} at {places}", file=sys.stderr)
     sys.stderr.flush()
+
+
+def _say_whether_at_rest(plane: EnrichPlane) -> None:
+    """At rest: nothing is with the producer, and no late announcement is still to be corrected."""
+    announcing = [p.announcing for p in plane._parts.values() if p.announcing is not None]
+    busy = (
+        any(p.lock.locked() for p in plane._parts.values())
+        or not all(task.done() for task in announcing)
+        or plane._late
+        or plane._last_word._corrections
+    )
+    if not busy:
+        print(AT_REST, file=sys.stderr, flush=True)
 
 
 def nursery() -> None:
