@@ -44,6 +44,11 @@ def afflux(
     )  # fmt: skip
 
 
+def _hear_ctrl_c() -> None:
+    """As in a terminal: a shell starts what runs in its background with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Up:
     """`afflux up` in a folder: a context manager; `pids` are its servers and workers."""
 
@@ -52,6 +57,7 @@ class Up:
         self._process = subprocess.Popen(
             command("up", *arguments), cwd=folder, env=environment(env),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            preexec_fn=_hear_ctrl_c,
         )  # fmt: skip
         self.said: list[str] = []
 
