@@ -60,7 +60,8 @@ class Site:
             self._bootstrap = self._stack.enter_context(EmbeddedBroker()).bootstrap
         self.settings = StreamSettings(
             brokers=self._bootstrap, group=Broker.unique("crash"), max_records=25,
-            session_timeout_ms=6_000, heartbeat_interval_ms=500, backoff_ms=50,
+            session_timeout_ms=2_000 if self.kind == "embedded" else 6_000,  # joins wait for half
+            heartbeat_interval_ms=500, backoff_ms=50,
             max_backoff_ms=500, commit_interval_ms=500,
         )  # fmt: skip
         self.admin = Admin(self.settings)
