@@ -27,6 +27,8 @@ log = logging.getLogger("afflux.worker")
 
 CLEAN, FAILED, STOPPED = 0, 1, 3
 _STOP_SECONDS = 20.0
+_ASK_SECONDS = 5.0
+"""So soon a worker says that there is no broker, and asks again."""
 
 
 def run(coroutine: Coroutine[Any, Any, int]) -> int:
@@ -59,7 +61,7 @@ async def run_worker(
     metrics = metrics or Metrics()
     if settings.metrics_port is not None:
         metrics.expose(settings.metrics_port, settings.metrics_host)
-    admin = Admin(settings)
+    admin = Admin(settings, timeout=_ASK_SECONDS)
     keepers = [
         Keeper(settings, name, plane, metrics, admin, stop).keep() for name, plane in planes.items()
     ]

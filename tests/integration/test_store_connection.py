@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 import redis
@@ -16,20 +15,7 @@ from profile_store.redis_store import SNAPSHOTS_KEPT
 from store_cases import SHARDS, fence, first, opened, person, position, request, rows, second
 from store_redis import RedisProcess
 
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RedisProcess]:
-    """One server for the tests that leave it as it is."""
-    with RedisProcess() as process:
-        yield process
-
-
-@pytest.fixture
-def client(server: RedisProcess) -> Iterator[redis.Redis]:
-    """A raw client of the emptied server."""
-    with redis.Redis(port=server.port) as client:
-        client.flushall()
-        yield client
+pytest_plugins = ["store_fixtures"]
 
 
 async def test_a_server_that_comes_later() -> None:

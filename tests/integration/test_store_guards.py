@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,19 +21,7 @@ without_openssl = pytest.mark.skipif(
 without_tls = pytest.mark.skipif(not redis_has_tls(), reason="this redis-server has no TLS")
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[RedisProcess]:
-    """One server for the tests that leave it as it is."""
-    with RedisProcess() as process:
-        yield process
-
-
-@pytest.fixture
-def client(server: RedisProcess) -> Iterator[redis.Redis]:
-    """A raw client of the emptied server."""
-    with redis.Redis(port=server.port) as client:
-        client.flushall()
-        yield client
+pytest_plugins = ["store_fixtures"]
 
 
 async def test_eviction_is_refused(client: redis.Redis, server: RedisProcess) -> None:

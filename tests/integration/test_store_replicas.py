@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -15,20 +14,7 @@ from profile_store.options import Durability, RedisOptions
 from store_cases import SHARDS, first, opened, position, rows, second
 from store_redis import RedisProcess, in_sync, redis_cluster, settled
 
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RedisProcess]:
-    """One server for the tests that leave it as it is."""
-    with RedisProcess() as process:
-        yield process
-
-
-@pytest.fixture
-def client(server: RedisProcess) -> Iterator[redis.Redis]:
-    """A raw client of the emptied server."""
-    with redis.Redis(port=server.port) as client:
-        client.flushall()
-        yield client
+pytest_plugins = ["store_fixtures"]
 
 
 async def test_commits_wait_for_replicas(client: redis.Redis, server: RedisProcess) -> None:

@@ -1,6 +1,6 @@
 """Minutes of random crashes: `make soak`.
 
-AFFLUX_SOAK_MINUTES: how long; unset, the test is skipped. AFFLUX_SOAK_SEED: of the first round;
+AFFLUX_SOAK_MINUTES: how long, 5 where it is not set. AFFLUX_SOAK_SEED: of the first round;
 each round adds one, so a failed round is run again by its seed. The summary goes to
 benchmarks/results/soak.json.
 """
@@ -26,11 +26,10 @@ from runtime_broker import Broker
 pytest_plugins = ["crash_fixtures"]
 
 RESULT = Path(__file__).parents[2] / "benchmarks" / "results" / "soak.json"
-MINUTES = float(os.environ.get("AFFLUX_SOAK_MINUTES", "0"))
+MINUTES = float(os.environ.get("AFFLUX_SOAK_MINUTES", "5"))
 STEPS = 8
 
 
-@pytest.mark.skipif(not MINUTES, reason="minutes of crashes: `make soak`")
 @pytest.mark.timeout(0)
 def test_nothing_is_lost_or_doubled(kafka: Broker, nursery: Nursery, tmp_path: Path) -> None:
     """After each round the state and all outputs equal those of one quiet run over its logs."""

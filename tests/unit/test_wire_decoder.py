@@ -12,20 +12,15 @@ import xxhash
 import schemas
 from afflux.codes import REJECTED, Code
 from afflux.columns import Kind
-from afflux.names import Identity
 from afflux.shards import murmur2
 from streams.bad_records import Limits
-from streams.decoding import BadRecord, Decoder
-from streams.records import Headers, RecordBatch
+from streams.records import Headers
 from streams.registry import RegistryUnavailable
 from wire_cases import (
-    LIMITS,
     NOW,
-    SECRET,
     Registered,
     batch,
     bytes_example,
-    changed,
     confluent,
     event,
     framed,
@@ -35,26 +30,12 @@ from wire_cases import (
     partition_of,
     signed,
 )
+from wire_reading import decoder, read
 
 CODECS = ["pyruhvro", "fastavro"]
 INPUTS = ("ExperienceEvent", "ControlRecord", "ProfileAttributes")
 ROWS = [e for name in INPUTS for e in schemas.examples(name)]
 BYTES = list(schemas.examples("bytes"))
-
-
-def decoder(limits: Limits = LIMITS, **options: Any) -> Decoder:
-    """A decoder of the tests."""
-    return Decoder(limits, SECRET, **options)
-
-
-def read(records: RecordBatch, at: Decoder | None = None) -> tuple[int, list[BadRecord]]:
-    """How many good records there are, of either topic, and the bad ones."""
-    at = at or decoder()
-    if records.topic == "profile-attributes":
-        attributes, bad = at.attributes(records)
-        return len(attributes.records), bad
-    events, bad = at.events(records)
-    return len(events.events) + len(events.controls), bad
 
 
 def headers_of(example: schemas.Example, value: bytes) -> Headers:
@@ -331,146 +312,6 @@ class TestPartitions:
         found, bad = decoder(self.limits).events(records)
         assert not found.controls
         assert [b.code for b in bad] == [Code.wrong_partition]
-
-
-class TestControls:
-    """Control records."""
-
-    def test_fields(self) -> None:
-        """Every field of a derived edge and of a tick arrives, between events, by offset."""
-        edge = {
-            "kind": "edge",
-            "timestamp": 5,
-            "identity": "crm:4711",
-            "other": "email:a:b",
-            "eventId": "e9",
-            "origin": {"shard": 12, "offset": 800, "rank": 1},
-        }
-        values = [
-            framed("ControlRecord", edge),
-            framed("ExperienceEvent", event()),
-            framed("ControlRecord", {"kind": "tick", "timestamp": 77}),
-        ]
-        records = batch(values, headers=[signed(v or b"") for v in values])
-        found, bad = decoder().events(records)
-        assert not bad
-        a, b = found.controls
-        assert (a.kind, a.offset, a.timestamp, a.append_time) == ("edge", 100, 5, NOW)
-        assert (a.identity, a.other, a.event_id) == (b"crm:4711", b"email:a:b", "e9")
-        assert a.identity_hash == int(murmur2([Identity(b"crm:4711")])[0])
-        assert a.origin == (12, 800, 1)
-        assert (b.kind, b.offset, b.timestamp, b.identity, b.other) == ("tick", 102, 77, None, None)
-        assert b.identity_hash == 0
-        assert found.events.offset.tolist() == [101]
-
-    @pytest.mark.parametrize(
-        "headers",
-        [
-            (),
-            (("afflux-signature", b""),),
-            (("afflux-signature", bytes(32)),),
-            (("afflux-signature", None),),
-        ],
-    )
-    def test_unsigned(self, headers: Any) -> None:
-        """Without the right signature nothing of the record is believed."""
-        value = framed("ControlRecord", {"kind": "tick", "timestamp": 1})
-        found, bad = decoder().events(batch([value], headers=[headers]))
-        assert not found.controls
-        assert [b.code for b in bad] == [Code.control_unsigned]
-
-    def test_without_a_secret(self) -> None:
-        """A decoder without a secret accepts no control record at all."""
-        value = framed("ControlRecord", {"kind": "tick", "timestamp": 1})
-        records = batch([value], headers=[signed(value)])
-        assert [b.code for b in Decoder(LIMITS, b"").events(records)[1]] == [Code.control_unsigned]
-
-    def test_damaged_but_signed(self) -> None:
-        """A signature does not make bytes a record."""
-        value = framed("ControlRecord", {"kind": "tick", "timestamp": 1}) + b"\x00"
-        _, bad = decoder().events(batch([value], headers=[signed(value)]))
-        assert [b.code for b in bad] == [Code.control_invalid]
-        assert "trailing_bytes" in bad[0].message
-
-    def test_not_in_attributes(self) -> None:
-        """In the compacted topic there are no control records."""
-        value = framed("ControlRecord", {"kind": "tick", "timestamp": 1})
-        records = batch([value], headers=[signed(value)], topic="profile-attributes")
-        assert [b.code for b in decoder().attributes(records)[1]] == [Code.unknown_schema]
-
-
-class TestAttributes:
-    """Records of profile-attributes."""
-
-    def test_values(self) -> None:
-        """Each type of value arrives as it is, for the primary identity."""
-        values = {"text": "ü", "whole": 2**60, "part": 0.1, "yes": True}
-        row = {
-            "timestamp": NOW - 9,
-            "identityMap": {"a": [{"id": "1"}], "b": [{"id": "2", "primary": True}]},
-            "attributes": values,
-        }
-        value = framed("ProfileAttributes", row)
-        found, bad = decoder().attributes(batch([value], topic="profile-attributes"))
-        assert not bad
-        [record] = found.records
-        assert (found.topic, found.base, found.end) == (1, 100, 101)
-        assert (record.offset, record.timestamp, record.identity) == (100, NOW - 9, b"b:2")
-        assert record.attributes == values
-        assert [type(record.attributes[k]) for k in values] == [str, int, float, bool]
-
-    def test_a_null_value_removes(self) -> None:
-        """A tombstone is a record without attributes, as of its own timestamp, of its key."""
-        records = batch([None], keys=[b"crm:7"], topic="profile-attributes")
-        found, bad = decoder().attributes(records)
-        assert not bad
-        [record] = found.records
-        assert (record.timestamp, record.identity, record.attributes) == (NOW, b"crm:7", {})
-
-    @pytest.mark.parametrize("key", [None, b"", b"crm", b"crm:", b":7", b"7crm:7", b"crm:\xff"])
-    def test_a_null_value_of_nobody(self, key: bytes | None) -> None:
-        """A tombstone without a readable identity is a bad record."""
-        records = batch([None], keys=[key], topic="profile-attributes")
-        found, bad = decoder().attributes(records)
-        assert not found.records
-        assert [b.code for b in bad] == [Code.missing_identity]
-
-    def test_elsewhere(self) -> None:
-        """Records and tombstones of another partition are bad."""
-        partition = 1 - partition_of(b"crm:4711", 2)
-        row = {"timestamp": 5, "identityMap": {"crm": [{"id": "4711"}]}}
-        values = [framed("ProfileAttributes", row), None]
-        records = batch(values, topic="profile-attributes", partition=partition)
-        found, bad = decoder(Limits(partitions=2, shards=64)).attributes(records)
-        assert not found.records
-        assert [b.code for b in bad] == [Code.wrong_partition] * 2
-
-    def test_an_event_in_the_wrong_topic(self) -> None:
-        """An event has all that an attribute record needs, and must not empty the record."""
-        values = [framed("ExperienceEvent", event())]
-        found, bad = decoder().attributes(batch(values, topic="profile-attributes"))
-        assert not found.records
-        assert [b.code for b in bad] == [Code.unknown_schema]
-
-    def test_a_writer_without_attributes(self) -> None:
-        """A field that an older writer does not have takes its default."""
-
-        def cut(raw: Any) -> None:
-            raw["fields"].pop()
-
-        old = schemas.schema_from_json("ProfileAttributes", changed("ProfileAttributes", cut))
-        row = {"timestamp": 5, "identityMap": {"crm": [{"id": "4711"}]}}
-        records = batch([confluent(1, old, row)], topic="profile-attributes")
-        found, bad = decoder(registry=Registered({1: old.json})).attributes(records)
-        assert not bad
-        assert [r.attributes for r in found.records] == [{}]
-
-    def test_an_old_record_is_still_true(self) -> None:
-        """Unlike an event, an attribute record may be older than the horizon."""
-        row = {"timestamp": 5, "identityMap": {"crm": [{"id": "4711"}]}}
-        values = [framed("ProfileAttributes", row)]
-        found, _ = decoder().attributes(batch(values, topic="profile-attributes"))
-        assert [r.timestamp for r in found.records] == [5]
 
 
 def test_many_bytes_are_decoded_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
