@@ -10,8 +10,8 @@ import numpy as np
 from afflux.codes import COUNTERS
 from afflux.columns import I32, I64, U64
 from afflux.controls import Selected
-from afflux.outcome import Batch
-from afflux.position import Position, TopicPosition, Watermark
+from afflux.position import Position, TopicPosition
+from afflux.span import Span
 
 
 class Counters:
@@ -47,8 +47,9 @@ _FEW = 16
 _ONE = np.uint64(1)
 
 
-def rejected(batch: Batch, positions: Mapping[int, Position]) -> list[tuple[int, int]]:
-    """(shard, code) of the batch's rejected records that the shards have not counted."""
+def rejected(span: Span, positions: Mapping[int, Position]) -> list[tuple[int, int]]:
+    """(shard, code) of the rejected records of a span that the shards have not counted."""
+    batch = span.batch
     return [
         (r.shard, int(r.code))
         for r in batch.rejected
@@ -57,24 +58,27 @@ def rejected(batch: Batch, positions: Mapping[int, Position]) -> list[tuple[int,
 
 
 def moved(
-    batch: Batch,
-    end: Watermark,
+    spans: Sequence[Span],
     positions: Mapping[int, Position],
     added: Mapping[int, U64],
     controls: Selected,
 ) -> dict[int, Position]:
-    """The positions after the step."""
-    result, here = {}, TopicPosition(b"", batch.end, end)
-    for shard, old in positions.items():
-        topics = list(old.topics)
-        at = topics[batch.topic]
-        if here.topic_id != at.topic_id:
-            here = TopicPosition(at.topic_id, batch.end, end)
-        if batch.end >= at.offset:
-            topics[batch.topic] = here
-        counters = tuple(map(add, old.counters, added[shard].tolist()))
-        origins = controls.origins.get(shard, old.origins)
-        result[shard] = Position(
-            old.layout, tuple(topics), old.version, old.nonce, counters, origins
-        )
+    """The positions of the shards of these spans after the step."""
+    result = {}
+    for span in spans:
+        batch = span.batch
+        here = TopicPosition(b"", batch.end, span.passage.end)
+        for shard in span.shards:
+            old = positions[shard]
+            topics = list(old.topics)
+            at = topics[batch.topic]
+            if here.topic_id != at.topic_id:
+                here = TopicPosition(at.topic_id, batch.end, span.passage.end)
+            if batch.end >= at.offset:
+                topics[batch.topic] = here
+            counters = tuple(map(add, old.counters, added[shard].tolist()))
+            origins = controls.origins.get(shard, old.origins)
+            result[shard] = Position(
+                old.layout, tuple(topics), old.version, old.nonce, counters, origins
+            )
     return result

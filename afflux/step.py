@@ -6,7 +6,7 @@ batch made due, score, and move the positions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -23,7 +23,8 @@ from afflux.outcomes import NEVER
 from afflux.position import Position, Watermark
 from afflux.scoring import Scorer
 from afflux.segments import filled, some
-from afflux.watermark import Passage, after
+from afflux.span import Span, all_controls, all_events, all_passages
+from afflux.watermark import Passage
 from afflux.workspace import Workspace, stretch
 
 _FAR = np.iinfo(np.int64).max
@@ -44,27 +45,45 @@ def step(
     settings: StepSettings,
     close_before: int | None = None,
 ) -> StepOutcome:
-    """Move the shards in `positions` to `batch.end`.
+    """Move the shards in `positions` to `batch.end`; watermark: W at `batch.base`.
 
-    watermark: W at `batch.base`. Records of other shards, and records below the position of their
-    shard, are skipped, but move W. All rows of `fetched` in these shards whose deadline is before
-    W at `batch.end` are closed, but none from `close_before` on: a wave that is too large for one
-    commit is closed by several steps over an empty batch (base == end).
+    As `step_together` with the batch alone.
+    """
+    span = Span.of(batch, watermark, positions.keys(), settings)
+    return step_together([span], fetched, positions, catalog, scorer, settings, close_before)
+
+
+def step_together(
+    spans: Sequence[Span],
+    fetched: Fetched,
+    positions: Mapping[int, Position],
+    catalog: Catalog,
+    scorer: Scorer,
+    settings: StepSettings,
+    close_before: int | None = None,
+) -> StepOutcome:
+    """Move the shards of each span to the end of its batch.
+
+    spans: of different partitions and one topic. Records of other shards, and records below the
+    position of their shard, are skipped, but move W. All rows of `fetched` in these shards whose
+    deadline is before W at the end of their span are closed, but none from `close_before` on: a
+    wave that is too large for one commit is closed by several steps over an empty batch
+    (base == end).
     """
     work = Workspace(fetched, catalog, settings)
-    passage = after(watermark, batch.events, batch.controls, settings)
+    topic, events, passage = spans[0].batch.topic, all_events(spans), all_passages(spans)
     chosen = controls.select(
-        batch.controls, passage.controls, fetched.identities, positions, batch.topic,
+        all_controls(spans), passage.controls, fetched.identities, positions, topic,
         settings.shards,
     )  # fmt: skip
     counters = Counters(list(positions))
-    start = _starts(fetched.shard, positions, batch.topic)
-    _fold_stages(work, batch.events, passage, start, chosen, counters)
-    _close_due(work, start < _FAR, passage.end, close_before)
+    start = _starts(fetched.shard, positions, topic)
+    _fold_stages(work, events, passage, start, chosen, counters)
+    _close_due(work, start < _FAR, spans, close_before)
     scored = serving.score(work, scorer)
     counters.add_pairs([(s, int(c)) for s, c in chosen.counts])
-    counters.add_pairs(counting.rejected(batch, positions))
-    return _outcome(work, batch, positions, counters, chosen, passage, scored)
+    counters.add_pairs([pair for span in spans for pair in counting.rejected(span, positions)])
+    return _outcome(work, spans, events.event_ids, positions, counters, chosen, scored)
 
 
 def _starts(shard: I32, positions: Mapping[int, Position], topic: int) -> I64:
@@ -127,23 +146,37 @@ def _fold_stage(
     fold(work, admitted)
 
 
-def _close_due(work: Workspace, advancing: Bool, end: Watermark, close_before: int | None) -> None:
-    limit = end.value if close_before is None else min(end.value, close_before)
+def _close_due(
+    work: Workspace, advancing: Bool, spans: Sequence[Span], close_before: int | None
+) -> None:
     rows = advancing.nonzero()[0]
-    openings.close(work, rows, filled(len(rows), limit))
+    ends = [_limit(span, close_before) for span in spans]
+    if len(spans) == 1 or not len(rows):
+        limit = filled(len(rows), ends[0])
+    else:
+        shard = work.fetched.shard[rows]
+        of_shard = filled(int(shard.max()) + 1, ends[0])
+        for span, end in zip(spans, ends, strict=True):
+            of_shard[[s for s in span.shards if s < len(of_shard)]] = end
+        limit = of_shard[shard]
+    openings.close(work, rows, limit)
+
+
+def _limit(span: Span, close_before: int | None) -> int:
+    end = span.passage.end.value
+    return end if close_before is None else min(end, close_before)
 
 
 def _outcome(
     work: Workspace,
-    batch: Batch,
+    spans: Sequence[Span],
+    ids: Sequence[str],
     positions: Mapping[int, Position],
     counters: Counters,
     chosen: Selected,
-    passage: Passage,
     scored: I32,
 ) -> StepOutcome:
-    ids, last = batch.events.event_ids, work.last_event
-    added = counters.by_shard()
+    last, added = work.last_event, counters.by_shard()
     return StepOutcome(
         fragment=work.rows.packed(),
         served=work.served,
@@ -157,6 +190,6 @@ def _outcome(
         closed=serving.closed(work),
         edges=work.edges,
         derived=links.addressed(work.derived),
-        positions=counting.moved(batch, passage.end, positions, added, chosen),
+        positions=counting.moved(spans, positions, added, chosen),
         counters=added,
     )

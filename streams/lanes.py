@@ -61,7 +61,6 @@ class Lanes:
         self.log = logging.getLogger(f"afflux.{name}")
         self._plane, self._settings, self._metrics = plane, settings, metrics
         self.halted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._slots = asyncio.Semaphore(settings.concurrent_partitions)
         self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._queues: dict[int, deque[_Entry]] = defaultdict(deque)
         self._running: set[asyncio.Task[None]] = set()
@@ -113,8 +112,7 @@ class Lanes:
         try:
             batch = joined([entry.batch for entry in run])
             if self._may_fold(batch):
-                async with self._slots:
-                    await self._fold(batch)
+                await self._fold(batch)
         finally:
             for entry in run:
                 self._end(entry)

@@ -97,7 +97,6 @@ class StreamSettings(Frozen):
     core, but a busy partition may then wait so long for the fetch of the others."""
     batches_ahead: int = Field(default=2, ge=1)
     """Full batches of a topic partition that are folded or queued; more stay with the broker."""
-    concurrent_partitions: int = Field(default=4, ge=1)
 
     session_timeout_ms: int = 30_000
     heartbeat_interval_ms: int = 3_000

@@ -1,4 +1,4 @@
-"""Advances the shards of one partition over a batch: fetch, step, commit, announce.
+"""Advances the shards of partitions over their batches: fetch, step, commit, announce.
 
 Normally every shard that has records moves to the end of the batch in one commit. A shard with
 too many rows for one script moves in parts; a wave of deadlines that is too large is closed in
@@ -9,26 +9,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence, Set
 
 import numpy as np
 
-from afflux import watermark
 from afflux.catalog import Catalog
-from afflux.columns import I32, empty_events
+from afflux.columns import I32, EventColumns, empty_events
 from afflux.names import Identity
 from afflux.outcome import Batch, StepOutcome
 from afflux.position import FENCE, Position, Watermark
 from afflux.scoring import Scorer
 from afflux.shards import shard_of
-from afflux.step import StepSettings, step
+from afflux.span import all_controls, all_events
+from afflux.step import StepSettings, step_together
 from profile_store.contract import ShardStore
 from streams.enrich.announce import Owners
 from streams.enrich.commits import CommitPlanner, Planned
-from streams.enrich.cut import cut
 from streams.enrich.fetch import RowFetcher, Rows, Wanted
 from streams.enrich.last_word import LastWord
 from streams.enrich.partition import OwnedPartition
+from streams.enrich.work import Work
 
 log = logging.getLogger("afflux.enrich")
 
@@ -60,106 +60,103 @@ class Advancer:
         self._limit = commit_rows
         self._settings = settings
 
-    def after(self, at: Watermark, batch: Batch) -> Watermark:
-        """W after the records of `batch`."""
-        if batch.base == batch.end:
-            return at
-        return watermark.after(at, batch.events, batch.controls, self._settings)[-1]
+    def work(
+        self, part: OwnedPartition, batch: Batch, at: Watermark, shards: Sequence[int]
+    ) -> Work:
+        """To move `shards` of `part` to `batch.end`; `at` is W at `batch.base`."""
+        return Work.of(part, batch, at, shards, self._settings)
 
-    async def advance(
+    async def advance(self, work: Work, scorer: Scorer) -> None:
+        """Move the shards of one partition. Raises LostRace, StoreUnavailable."""
+        for race in (await self.advance_together([work], scorer)).values():
+            raise race
+
+    async def advance_together(
         self,
-        part: OwnedPartition,
-        batch: Batch,
-        at: Watermark,
-        shards: Sequence[int],
+        works: Sequence[Work],
         scorer: Scorer,
         before_commit: Awaitable[object] | None = None,
-    ) -> Watermark:
-        """Move `shards` to `batch.end`; returns W there. `at` is W at `batch.base`.
+    ) -> dict[int, LostRace]:
+        """Move the shards of several partitions; of which of them not all moved, and why.
 
         `before_commit` is awaited before the first commit (dead letters come first).
-        Raises LostRace, StoreUnavailable.
+        Raises LostRace, before anything moved, and StoreUnavailable.
         """
-        end = self.after(at, batch)
-        rows = await self._rows(part, batch, end, shards)
-        crowded = self._crowded(rows, shards)
-        together = [s for s in shards if s not in crowded]
+        rows = await self._rows(works)
+        crowded = set(self._crowded(rows, [s for w in works for s in w.shards]))
+        # Also those whose shards are all crowded, or folded: the rows are those of all events.
+        together = [w.only([s for s in w.shards if s not in crowded]) for w in works]
         outcome = None
-        if together:
-            outcome = self._step(part, batch, at, together, rows, scorer)
+        if any(w.shards for w in together):
+            outcome = self._step(together, rows, scorer)
         if before_commit is not None:
             await before_commit
+        lost = {}
         if outcome is not None:
-            await self._commit(part, rows, outcome)
-        for shard in crowded:
-            await self._in_parts(part, batch, at, shard, scorer)
-        return end
+            lost = await self._commit(together, rows, outcome)
+        for work in works:
+            for shard in crowded.intersection(work.shards):
+                if work.part.number not in lost:
+                    await self._in_parts(work.only([shard]), scorer)
+        return lost
 
-    async def _in_parts(
-        self, part: OwnedPartition, batch: Batch, at: Watermark, shard: int, scorer: Scorer
-    ) -> None:
-        """Move one shard through `batch` in pieces that fit a commit."""
-        await self.wave(part, at, batch.base, shard, scorer)
-        while batch.base < batch.end:
-            piece, end = batch, self.after(at, batch)
-            rows = await self._rows(part, piece, end, [shard])
-            while self._crowded(rows, [shard]) and piece.end - piece.base > 1:
-                piece = cut(batch, batch.base, batch.base + (piece.end - piece.base) // 2)
-                end = self.after(at, piece)
-                rows = await self._rows(part, piece, end, [shard])
+    async def _in_parts(self, work: Work, scorer: Scorer) -> None:
+        """Move one shard through its batch in pieces that fit a commit."""
+        (shard,) = work.shards
+        await self._wave(work, work.at, work.batch.base, scorer)
+        while work.batch.base < work.batch.end:
+            piece = work
+            rows = await self._rows([piece])
+            while self._crowded(rows, [shard]) and piece.batch.end - piece.batch.base > 1:
+                half = (piece.batch.end - piece.batch.base) // 2
+                piece = work.until(work.batch.base + half, self._settings)
+                rows = await self._rows([piece])
             alone = bool(self._crowded(rows, [shard]))
-            before = at.value if alone else None
-            await self._commit(
-                part, rows, self._step(part, piece, at, [shard], rows, scorer, before)
-            )
-            at = end
-            batch = cut(batch, piece.end, batch.end)
+            before = work.at.value if alone else None
+            await self._commit_or_lose(piece, rows, scorer, before)
+            work = work.after(piece, self._settings)
             if alone:
-                part.due.pop(shard, None)
-                await self.wave(part, at, batch.base, shard, scorer)
+                work.part.due.pop(shard, None)
+                await self._wave(work, work.at, work.batch.base, scorer)
 
-    async def wave(
-        self, part: OwnedPartition, at: Watermark, offset: int, shard: int, scorer: Scorer
-    ) -> None:
+    async def _wave(self, work: Work, at: Watermark, offset: int, scorer: Scorer) -> None:
         """Close all that is due in one shard at `offset`, in order; `at` is W there."""
-        here = Batch(0, offset, offset, empty_events())
+        part, (shard,) = work.part, work.shards
+        here = self.work(part, Batch(0, offset, offset, empty_events()), at, [shard])
         while part.may_be_due(shard, at.value):
-            rows = await self._rows(part, here, at, [shard])
+            rows = await self._rows([here])
             due = [deadline for _, deadline in rows.due.get(shard, ())]
             before = _chunk_end(due, self._limit)
-            await self._commit(
-                part, rows, self._step(part, here, at, [shard], rows, scorer, before)
-            )
+            await self._commit_or_lose(here, rows, scorer, before)
             if before is not None:
                 part.due.pop(shard, None)
 
-    async def _rows(
-        self, part: OwnedPartition, batch: Batch, end: Watermark, shards: Sequence[int]
-    ) -> Rows:
-        wanted = self._wanted(part, batch, end.value, shards)
-        rows = await self._fetcher.fetch(wanted)
-        for shard, found in rows.positions.items():
-            if shard in part.positions and found[:FENCE] != part.fence(shard):
-                raise LostRace(f"shard {shard} was written by another owner")
-        for shard, beyond in rows.next_due.items():
-            due = rows.due[shard]
-            part.set_due(shard, due[0][1] if due else beyond)
+    async def _rows(self, works: Sequence[Work]) -> Rows:
+        rows = await self._fetcher.fetch(self._wanted(works))
+        for work in works:
+            for shard in work.shards:
+                found = rows.positions.get(shard)
+                if found is not None and found[:FENCE] != work.part.fence(shard):
+                    raise LostRace(f"shard {shard} was written by another owner")
+                if shard in rows.next_due:
+                    due, beyond = rows.due[shard], rows.next_due[shard]
+                    work.part.set_due(shard, due[0][1] if due else beyond)
         return rows
 
-    def _wanted(
-        self, part: OwnedPartition, batch: Batch, until: int, shards: Sequence[int]
-    ) -> Wanted:
-        events = batch.events
+    def _wanted(self, works: Sequence[Work]) -> Wanted:
+        spans = [w.span for w in works]
+        events, controls = all_events(spans), all_controls(spans)
+        shards = [s for w in works for s in w.shards]
         identities: list[Identity] = list(events.identities)
         shard: I32 = shard_of(events.identity_hash, self._shards)
         touched = np.zeros(len(identities), np.bool_)
         touched[events.identity] = True
         row_of: dict[Identity, int] = {}
-        if batch.controls:
+        if controls:
             row_of = {identity: r for r, identity in enumerate(identities)}
             known = len(identities)
             hashes = []
-            for c in batch.controls:
+            for c in controls:
                 if c.identity is not None and c.identity not in row_of:
                     row_of[c.identity] = len(identities)
                     identities.append(c.identity)
@@ -167,23 +164,28 @@ class Advancer:
             extra = shard_of(np.array(hashes, np.uint32), self._shards)
             shard = np.concatenate([shard, extra])
             touched = np.concatenate([touched, np.ones(len(identities) - known, np.bool_)])
-            touched[[row_of[c.identity] for c in batch.controls if c.identity is not None]] = True
-        wanted = touched & np.isin(shard, np.array(shards, np.int32))
-        of_control = {row_of[c.identity] for c in batch.controls if c.identity is not None}
+            touched[[row_of[c.identity] for c in controls if c.identity is not None]] = True
+        moving = np.zeros(self._shards, np.bool_)
+        moving[shards] = True
+        wanted = touched & moving[shard]
+        of_control = {row_of[c.identity] for c in controls if c.identity is not None}
         of_delete = {
-            row_of[c.identity]
-            for c in batch.controls
-            if c.identity is not None and c.kind == "delete"
+            row_of[c.identity] for c in controls if c.identity is not None and c.kind == "delete"
         }
-        neighbours = _neighbours(batch)
-        in_use = set(np.flatnonzero(wanted).tolist())
+        neighbours = _neighbours(events)
+        in_use = set(wanted.nonzero()[0].tolist()) if of_control or neighbours else set()
         return Wanted(
             identities,
             shard,
             wanted,
             frozenset((of_control | neighbours.keys()) & in_use),
             frozenset(of_delete & in_use),
-            {s: (until, self._limit + 1) for s in shards if part.may_be_due(s, until)},
+            {
+                s: (w.end.value, self._limit + 1)
+                for w in works
+                for s in w.shards
+                if w.part.may_be_due(s, w.end.value)
+            },
             {r: n for r, n in neighbours.items() if r in in_use},
         )
 
@@ -196,64 +198,90 @@ class Advancer:
 
     def _step(
         self,
-        part: OwnedPartition,
-        batch: Batch,
-        at: Watermark,
-        shards: Sequence[int],
+        works: Sequence[Work],
         rows: Rows,
         scorer: Scorer,
         close_before: int | None = None,
     ) -> StepOutcome:
-        positions: Mapping[int, Position] = {s: part.positions[s] for s in shards}
-        return step(
-            batch, at, rows.fetched, positions, self._catalog, scorer, self._settings, close_before
+        positions: dict[int, Position] = {}
+        for work in works:
+            positions |= work.positions
+        spans = [w.span for w in works]
+        return step_together(
+            spans, rows.fetched, positions, self._catalog, scorer, self._settings, close_before
         )
 
-    async def _commit(self, part: OwnedPartition, rows: Rows, outcome: StepOutcome) -> None:
-        planned = self._planner.plan(part, rows, outcome)
+    async def _commit_or_lose(
+        self, work: Work, rows: Rows, scorer: Scorer, close_before: int | None
+    ) -> None:
+        outcome = self._step([work], rows, scorer, close_before)
+        for race in (await self._commit([work], rows, outcome)).values():
+            raise race
+
+    async def _commit(
+        self, works: Sequence[Work], rows: Rows, outcome: StepOutcome
+    ) -> dict[int, LostRace]:
+        """Write; announce of the partitions that moved. The others by number, and why not."""
+        part_of = {s: w.part for w in works for s in w.shards}
+        fences = {s: part.fence(s) for s, part in part_of.items()}
+        planned = self._planner.plan(fences, rows, outcome)
         began = self._last_word.now()
-        await commit(self._store, part, planned)
+        lost: dict[int, LostRace] = {}
+        for shard, race in (await commit(self._store, part_of, planned)).items():
+            lost[part_of[shard].number] = race
         for shard, deadline in planned.deadlines.items():
-            part.lower_due(shard, deadline)
+            part_of[shard].lower_due(shard, deadline)
         for shard in rows.next_due.keys() & planned.positions.keys():
-            part.set_due(shard, rows.next_due[shard])
+            part_of[shard].set_due(shard, rows.next_due[shard])
             if shard in planned.deadlines:
-                part.lower_due(shard, planned.deadlines[shard])
-        owners = self._owners(rows, outcome, planned)
-        part.announcing = asyncio.create_task(
-            self._last_word.announce(planned.outboxes, owners, began)
-        )
+                part_of[shard].lower_due(shard, planned.deadlines[shard])
+        won = {s for s, part in part_of.items() if part.number not in lost}
+        outboxes = {s: box for s, box in planned.outboxes.items() if s in won}
+        owners = self._owners(rows, outcome, planned, won if lost else None)
+        announcing = asyncio.create_task(self._last_word.announce(outboxes, owners, began))
+        for part in part_of.values():
+            if part.number not in lost:
+                part.announcing = announcing
+        return lost
 
-    def _owners(self, rows: Rows, outcome: StepOutcome, planned: Planned) -> Owners:
-        identities = rows.fetched.identities
-        scored = outcome.scored.tolist()
-        shards = rows.fetched.shard[outcome.scored].tolist()
+    def _owners(
+        self, rows: Rows, outcome: StepOutcome, planned: Planned, won: Set[int] | None
+    ) -> Owners:
+        """Of the shards in `won`; of all of them where it is None."""
+        identities, scored = rows.fetched.identities, outcome.scored
+        shards = rows.fetched.shard[scored].tolist()
+        if won is not None:
+            scored = scored[[s in won for s in shards]]
+            shards = rows.fetched.shard[scored].tolist()
+        announced = scored.tolist()
         return Owners(
-            [identities[r] for r in scored],
-            outcome.served[outcome.scored],
-            [outcome.event_ids[r] for r in scored],
+            [identities[r] for r in announced],
+            outcome.served[scored],
+            [outcome.event_ids[r] for r in announced],
             [planned.positions[s].version for s in shards],
-            {identities[r]: rows.members[r] for r in scored if r in rows.members},
+            {identities[r]: rows.members[r] for r in announced if r in rows.members},
         )
 
 
-async def commit(store: ShardStore, part: OwnedPartition, planned: Planned) -> None:
-    """Write; then `part.positions` holds what landed.
+async def commit(
+    store: ShardStore, part_of: Mapping[int, OwnedPartition], planned: Planned
+) -> dict[int, LostRace]:
+    """Write; then the positions of the partitions hold what landed, and the result what did not.
 
     The next batch of a shard may commit only when the announcement of this one is acknowledged.
-    Raises LostRace when the store holds what another owner wrote; then the shards that landed
-    keep their outbox, which is announced when positions are read again.
+    Where the store holds what another owner wrote, the shards that landed keep their outbox,
+    which is announced when positions are read again.
     """
-    await part.announced()
-    lost = []
+    for part in {part.number: part for part in part_of.values()}.values():
+        await part.announced()
+    lost = {}
     for result in await store.commit(planned.commits):
-        target = planned.positions[result.shard]
+        part, target = part_of[result.shard], planned.positions[result.shard]
         if result.landed or result.found[:FENCE] == target.fence:
             part.positions[result.shard] = target
         else:
-            lost.append(result.shard)
-    if lost:
-        raise LostRace(f"shards {lost} were written by another owner")
+            lost[result.shard] = LostRace(f"shard {result.shard} was written by another owner")
+    return lost
 
 
 def _chunk_end(due: Sequence[int], limit: int) -> int | None:
@@ -264,9 +292,8 @@ def _chunk_end(due: Sequence[int], limit: int) -> int | None:
     return last if last > due[0] else last + 1
 
 
-def _neighbours(batch: Batch) -> dict[int, list[Identity]]:
-    """Row -> identities that the events of this batch link it to."""
-    events = batch.events
+def _neighbours(events: EventColumns) -> dict[int, list[Identity]]:
+    """Row -> identities that the events link it to."""
     links: dict[int, list[Identity]] = {}
     for event, other in zip(events.link_event.tolist(), events.link_identity.tolist(), strict=True):
         links.setdefault(int(events.identity[event]), []).append(events.link_names[other])

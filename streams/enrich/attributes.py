@@ -38,7 +38,7 @@ class AttributeFolder:
         planned = Planned([], {}, {}, {})
         for shard in shards:
             self._plan(part, planned, shard, offset, {}, ())
-        await commit(self._store, part, planned)
+        await self._commit(part, planned)
 
     async def _fold(self, part: OwnedPartition, batch: AttributeBatch) -> None:
         records: dict[int, dict[Identity, list[AttributeRecord]]] = {}
@@ -77,7 +77,12 @@ class AttributeFolder:
         planned = Planned([], {}, {}, {})
         for shard, codes in counted.items():
             self._plan(part, planned, shard, batch.end, codes, values.get(shard, ()))
-        await commit(self._store, part, planned)
+        await self._commit(part, planned)
+
+    async def _commit(self, part: OwnedPartition, planned: Planned) -> None:
+        part_of = dict.fromkeys(planned.positions, part)
+        for race in (await commit(self._store, part_of, planned)).values():
+            raise race
 
     def _is_new(self, part: OwnedPartition, shard: int, offset: int) -> bool:
         position = part.positions.get(shard)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any, TypeVar
@@ -19,7 +19,6 @@ from afflux.position import Position
 from profile_store.contract import Commit
 from streams.enrich.fetch import Rows
 from streams.enrich.outbox import Outbox
-from streams.enrich.partition import OwnedPartition
 
 EncodeExamples = Callable[[Catalog, NDArray[np.void], Sequence[Identity]], Sequence[bytes]]
 EncodeControl = Callable[[Control], bytes]
@@ -54,8 +53,8 @@ class CommitPlanner:
         self._nonce = nonce
         self._models = [m.name.encode() for m in catalog.models]
 
-    def plan(self, part: OwnedPartition, rows: Rows, outcome: StepOutcome) -> Planned:
-        """One commit for every shard in `outcome.positions`."""
+    def plan(self, fences: Mapping[int, bytes], rows: Rows, outcome: StepOutcome) -> Planned:
+        """One commit for every shard in `outcome.positions`; fences: what each must find."""
         identities = rows.fetched.identities
         shard = rows.fetched.shard
         fragments = self._fragments(identities, shard, outcome)
@@ -77,7 +76,7 @@ class CommitPlanner:
             planned.commits.append(
                 Commit(
                     shard=s,
-                    expected=part.fence(s),
+                    expected=fences[s],
                     position=target.encode(),
                     outbox=outboxes[s].encode() if s in outboxes else b"",
                     fragments=fragments.get(s, ()),

@@ -85,7 +85,9 @@ class OwnedPartition:
         self.due[shard] = NONE_DUE if deadline is None else deadline
 
     async def announced(self) -> None:
-        """Wait for the acks of the last announcement."""
-        task, self.announcing = self.announcing, None
+        """Wait for the acks of the last announcement, which other partitions may share."""
+        task = self.announcing
         if task is not None:
-            await task
+            await asyncio.wait([task])
+            self.announcing = None
+            task.result()

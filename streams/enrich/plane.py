@@ -1,7 +1,8 @@
 """The enrich plane: owns partitions, folds their records, keeps what it promises.
 
-The life of a batch: align it with the head of its log, decode, wait for the learner if it is
-too far behind, send dead letters, then advance the shards (fetch, step, commit, announce).
+The life of a batch: align it with the head of its log, wait for the learner if it is too far
+behind, decode, send dead letters, then advance the shards (fetch, step, commit, announce), together
+with what other partitions have ready.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ from streams.enrich.learner_gate import LearnedOffset, LearnerGate
 from streams.enrich.partition import Head, OwnedPartition
 from streams.enrich.settings import EnrichSettings
 from streams.enrich.takeover import INPUTS, TakeOver, seeks
+from streams.enrich.together import Job, Together
+from streams.enrich.work import Work
 from streams.ports import TP, Delivery, LogRange, Rewind, StopPartition
 from streams.records import RecordBatch
 
@@ -101,6 +104,7 @@ class EnrichPlane:
             store, catalog, planner, fetcher, self._last_word,
             settings.shards, settings.commit_rows, step_settings,
         )  # fmt: skip
+        self._together = Together(self._fold_events)
         self._attributes = AttributeFolder(store, catalog, settings.shards, nonce)
         self._gate = LearnerGate(
             scorers, settings.learner_lag, settings.learner_patience_s, monotonic
@@ -197,29 +201,72 @@ class EnrichPlane:
                 )
             try:
                 if topic == 0:
-                    await self._fold_events(part, records)
+                    await self._gate.wait(self._announcer.examples_end)
+                    await self._together.fold(part, records)
                 else:
                     await self._fold_attributes(part, records)
             except LostRace as race:
                 await self._rewind(part, race)
 
-    async def _fold_events(self, part: OwnedPartition, records: RecordBatch) -> None:
-        head = part.heads[0]
+    async def _fold_events(self, jobs: Sequence[Job]) -> None:
+        """Decode, then advance all partitions in one go; each job ends on its own."""
+        works: list[tuple[Job, Work]] = []
+        dead: list[tuple[RecordBatch, Sequence[BadRecord]]] = []
+        for job in jobs:
+            try:
+                batch, bad = self._decoded(job)
+            except Exception as error:
+                job.fail(error)
+                continue
+            if bad:
+                dead.append((job.records, bad))
+            head = job.part.heads[0]
+            shards = self._shards_of(job.part, batch)
+            works.append((job, self._advancer.work(job.part, batch, head.watermark, shards)))
+        if works:
+            await self._advance(works, dead)
+
+    def _decoded(self, job: Job) -> tuple[Batch, list[BadRecord]]:
+        records, head = job.records, job.part.heads[0]
         batch, bad = self._decoder.events(records)
         batch = cut(batch, head.offset, batch.end)
         bad = [b for b in bad if b.offset >= head.offset]
         self._watch_share(len(records), bad)
-        await self._gate.wait(self._announcer.examples_end)
-        dead = asyncio.ensure_future(self._dead_letters.send(records, bad))
+        return batch, bad
+
+    async def _advance(
+        self,
+        works: Sequence[tuple[Job, Work]],
+        dead: Sequence[tuple[RecordBatch, Sequence[BadRecord]]],
+    ) -> None:
+        letters = asyncio.gather(*(self._dead_letters.send(*each) for each in dead))
         try:
-            end = await self._advancer.advance(
-                part, batch, head.watermark, self._shards_of(part, batch), self._scorer, dead
+            lost = await self._advancer.advance_together(
+                [work for _, work in works], self._scorer, letters if dead else None
             )
+        except LostRace as race:
+            # Found before anything was written; whose shard it is shows when each goes alone.
+            await letters
+            if len(works) == 1:
+                works[0][0].fail(race)
+            else:
+                for alone in works:
+                    await self._advance([alone], [])
+        else:
+            for job, work in works:
+                if job.part.number in lost:
+                    job.fail(lost[job.part.number])
+                else:
+                    self._passed(job, work)
         finally:
-            if not dead.done():
-                dead.cancel()
+            if not letters.done():
+                letters.cancel()
+
+    def _passed(self, job: Job, work: Work) -> None:
+        records, head = job.records, job.part.heads[0]
         append_time = int(records.timestamps[-1]) if len(records) else head.append_time
-        part.heads[0] = Head(batch.end, end, append_time, self._monotonic())
+        job.part.heads[0] = Head(work.batch.end, work.end, append_time, self._monotonic())
+        job.succeed()
 
     async def _fold_attributes(self, part: OwnedPartition, records: RecordBatch) -> None:
         head = part.heads[1]
@@ -296,7 +343,8 @@ class EnrichPlane:
         lagging = sorted(due.union(part.turn(0)))
         if lagging:
             here = Batch(0, events.offset, events.offset, empty_events())
-            await self._advancer.advance(part, here, events.watermark, lagging, self._scorer)
+            work = self._advancer.work(part, here, events.watermark, lagging)
+            await self._advancer.advance(work, self._scorer)
         if untouched := part.turn(1):
             await self._attributes.advance(part, untouched, attributes.offset)
         part.turns += 1

@@ -64,17 +64,18 @@ class Replay:
     def step(self, batch: Batch, shards: Iterable[int], close_before: int | None = None) -> None:
         """One step and its commit."""
         moving = {s: self.positions[s] for s in shards}
-        fetched = self._fetch(batch, moving)
+        fetched = self.fetch(batch, moving)
         out = step(
             batch, self.watermark, fetched, moving, self.catalog, self.scorer, self.settings,
             close_before,
         )  # fmt: skip
-        self._commit(fetched, out)
+        self.commit(fetched, out)
 
     def _after(self, batch: Batch) -> Watermark:
         return after(self.watermark, batch.events, batch.controls, self.settings).end
 
-    def _fetch(self, batch: Batch, moving: dict[int, Position]) -> Fetched:
+    def fetch(self, batch: Batch, moving: dict[int, Position]) -> Fetched:
+        """What the store holds of the rows that a step of these shards needs."""
         until = self._after(batch).value
         named = [*batch.events.identities, *(c.identity for c in batch.controls if c.identity)]
         shard = {i: self._shard(i) for i in [*named, *self.deadlines]}
@@ -98,7 +99,8 @@ class Replay:
     def _shard(self, identity: Identity) -> int:
         return int(murmur2([identity])[0]) % self.settings.shards
 
-    def _commit(self, fetched: Fetched, out: StepOutcome) -> None:
+    def commit(self, fetched: Fetched, out: StepOutcome) -> None:
+        """Keep what came out."""
         rows = self.catalog.encode_rows(out.fragment)
         served = self.catalog.encode_rows(out.served)
         for r, identity in enumerate(fetched.identities):

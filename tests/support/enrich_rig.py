@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -166,7 +167,7 @@ class Worker:
             self.offsets |= rewind.offsets
 
     async def drain(self, rng: random.Random | None = None, most: int = 50) -> None:
-        """Fold everything, partition by partition in random turns, then advance all shards."""
+        """Fold everything, some partitions at a time in random turns, then advance all shards."""
         rng = rng or random.Random(1)
         while True:
             tps = [tp for tp, o in self.offsets.items() if o < len(self.logs.inputs[tp])]
@@ -177,7 +178,13 @@ class Worker:
                 tps = [tp for tp, o in self.offsets.items() if o < len(self.logs.inputs[tp])]
                 if not tps:
                     return
-            await self.step(rng.choice(tps), rng.randint(1, most))
+            rng.shuffle(tps)
+            some = {number: tp for tp in tps for number in [tp[1]]}
+            together = list(some.values())[: rng.randint(1, len(some))]
+            steps = [self.step(tp, rng.randint(1, most)) for tp in together]
+            for ended in await asyncio.gather(*steps, return_exceptions=True):
+                if isinstance(ended, BaseException):
+                    raise ended
 
 
 def rows_of(dump: Mapping[bytes, object]) -> dict[bytes, object]:
