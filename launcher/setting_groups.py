@@ -145,11 +145,11 @@ class LearnSettings(Group):
     """The learner, and how far scoring may run ahead of it."""
 
     publish_examples: int = Field(
-        1000, ge=1, description="publish a snapshot after this many new examples of a model"
+        2_000, ge=1, description="publish a snapshot after this many new examples of a model"
     )
     publish_s: float = Field(5.0, gt=0, description="or after this many seconds with new examples")
     max_behind: int = Field(
-        2_000, ge=1, description="scoring waits while the learner is more examples behind"
+        4_000, ge=1, description="scoring waits while the learner is more examples behind"
     )
     patience_s: float = Field(
         10.0, gt=0, description="a learner without progress for so long is not waited for"

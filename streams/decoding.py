@@ -117,6 +117,8 @@ class Decoder:
 
     def _groups(self, records: RecordBatch, bad: Rejections) -> list[_Group]:
         """Values that are there by frame; those too large or without a frame are bad."""
+        if (frame := self._only_frame(records)) is not None:
+            return [_Group(frame, range(len(records)))]
         frames: dict[bytes, list[int]] = {}
         for i, value in enumerate(records.values):
             if value is None:
@@ -130,6 +132,18 @@ class Decoder:
                 message = "neither Avro single-object encoding nor Confluent framing"
                 bad.add(i, Fault(Code.unknown_frame, "", message))
         return [_Group(frame, rows) for frame, rows in frames.items()]
+
+    def _only_frame(self, records: RecordBatch) -> bytes | None:
+        """The frame of all values, where they have one, as is usual, and none is too large."""
+        values = records.values
+        if not values or None in values:
+            return None
+        sound = [v for v in values if v is not None]
+        frame = writer_of(sound[0])
+        size = len(frame)
+        if not frame or max(map(len, sound)) > self._limits.max_bytes:
+            return None
+        return frame if {v[:size] for v in sound} == {frame} else None
 
     def _decode(
         self, contract: str, records: RecordBatch, group: _Group, bad: Rejections

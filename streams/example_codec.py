@@ -95,12 +95,16 @@ class ExampleDecoder:
         for i, value in enumerate(values):
             if value is not None:
                 groups.setdefault(writer_of(value), []).append(i)
-        row, parts = [np.empty(0, np.int64)], [_columns(_none(), self._dimension)]
+        row, parts = [], []
         for frame, rows in groups.items():
             part = self._group(values, frame, rows)
             if part is not None:
                 row.append(part[0])
                 parts.append(_columns(part[1], self._dimension))
+        if len(parts) == 1:
+            return parts[0]
+        if not parts:
+            return _columns(_none(), self._dimension)
         return _in_order(parts, np.argsort(np.concatenate(row)))
 
     def _group(
@@ -114,10 +118,13 @@ class ExampleDecoder:
         batch = decoded.batch
         fits = batch.column("features").value_lengths().to_numpy() == self._dimension
         if self._layout is not None:
-            sets = batch.column("featureSet").to_pylist()
-            fits = fits & np.array([s == self._layout for s in sets], np.bool_)
+            ours = self._layout.encode()
+            fits = fits & np.array([s == ours for s in texts(batch.column("featureSet"))], np.bool_)
+        place = np.array(rows, np.int64)[decoded.rows]
+        if fits.all():
+            return place, batch
         keep = np.flatnonzero(fits)
-        return np.array(rows, np.int64)[decoded.rows][keep], batch.take(pa.array(keep))
+        return place[keep], batch.take(pa.array(keep))
 
 
 def decode_training_examples(
@@ -150,7 +157,8 @@ def _columns(batch: pa.RecordBatch, dimension: int) -> ExampleColumns:
         return values
 
     features = batch.column("features").flatten().to_numpy()
-    flags = [LABEL_UNCERTAIN * (_UNCERTAIN in f) for f in batch.column("flags").to_pylist()]
+    versions = texts(batch.column("servedVersion"))
+    number = {text: _hex(text) for text in set(versions)}
     return ExampleColumns(
         shard=numbers("shard").astype(np.int32),
         deadline=numbers("deadline"),
@@ -160,10 +168,18 @@ def _columns(batch: pa.RecordBatch, dimension: int) -> ExampleColumns:
         open_offset=numbers("openOffset"),
         vector=features.astype(np.float16).reshape(-1, dimension),
         served=numbers("servedValue").astype(np.float32),
-        version=np.array([_hex(t) for t in texts(batch.column("servedVersion"))], np.uint64),
+        version=np.array([number[text] for text in versions], np.uint64),
         label=numbers("label").astype(np.float64),
-        flags=np.array(flags, np.uint8),
+        flags=_flags(batch.column("flags")),
     )
+
+
+def _flags(names: pa.ListArray) -> NDArray[np.uint8]:
+    """Most examples have none."""
+    if not len(names.flatten()):
+        return np.zeros(len(names), np.uint8)
+    flags = [LABEL_UNCERTAIN * (_UNCERTAIN in some) for some in names.to_pylist()]
+    return np.array(flags, np.uint8)
 
 
 def _hex(text: bytes) -> int:

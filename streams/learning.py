@@ -34,8 +34,8 @@ from streams.topics import MODEL_UPDATES, TRAINING_EXAMPLES
 log = logging.getLogger("afflux.learn")
 
 _LOG: TP = (TRAINING_EXAMPLES.name, 0)
-_SLICE = 64
-"""Examples learned at a time, about half a millisecond; then the event loop has its turn."""
+_SLICE = 128
+"""Examples learned at a time, about a millisecond; then the event loop has its turn."""
 
 _LAST_WORDS_S = 1.0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -69,11 +70,19 @@ def produce(
 
 def batches(messages: Sequence[Message]) -> Iterator[tuple[str, Sequence[Message]]]:
     """Runs of messages of one topic that can be handed over in one call."""
-    for (topic, single), run in groupby(messages, key=lambda m: (m.topic, _is_single(m))):
-        if single:
-            yield from ((topic, [message]) for message in run)
-        else:
-            yield topic, list(run)
+    for topic, run in groupby(messages, key=_topic):
+        of_topic = list(run)
+        if not any(map(_headers, of_topic)) and set(map(_partition, of_topic)) == {None}:
+            yield topic, of_topic
+            continue
+        for single, part in groupby(of_topic, key=_is_single):
+            if single:
+                yield from ((topic, [message]) for message in part)
+            else:
+                yield topic, list(part)
+
+
+_topic, _partition, _headers = itemgetter(0), itemgetter(3), itemgetter(4)
 
 
 def _is_single(message: Message) -> bool:

@@ -47,7 +47,7 @@ def encode_score_updates(
     columns = {
         "profileId": pa.array(profile_ids, pa.string()),
         "identity": _texts(identities),
-        "identities": _ragged(_texts([i for some in linked for i in some]), map(len, linked)),
+        "identities": _ragged(_texts([i for some in linked for i in some]), list(map(len, linked))),
         "positionOffset": pa.array(offsets, pa.int64()),
         "positionVersion": pa.array(versions, pa.int64()),
         "eventId": pa.array(event_ids, pa.string()),
@@ -133,7 +133,7 @@ def _scores(catalog: Catalog, served: NDArray[np.void]) -> pa.Array:
         "previous": pa.array(previous, mask=np.isnan(previous)),
     }
     scores = pa.StructArray.from_arrays(list(fields.values()), list(fields))
-    return _ragged(scores, known.sum(axis=1).tolist())
+    return _ragged(scores, known.sum(axis=1))
 
 
 _PER_MODEL = (
@@ -152,7 +152,7 @@ def _factors(catalog: Catalog, factor: NDArray[Any], contribution: NDArray[Any])
         ],
         ["feature", "contribution"],
     )
-    return _ragged(entries, known.sum(axis=1).tolist())
+    return _ragged(entries, known.sum(axis=1))
 
 
 def hexes(numbers: NDArray[np.uint64]) -> pa.Array:
@@ -162,9 +162,10 @@ def hexes(numbers: NDArray[np.uint64]) -> pa.Array:
 
 
 def _texts(identities: Sequence[bytes]) -> pa.Array:
-    return pa.array([i.decode() for i in identities], pa.string())
+    return pa.array(identities, pa.string())  # checks that they are UTF-8
 
 
 def _ragged(values: pa.Array, lengths: Any) -> pa.Array:
-    ends = np.concatenate([[0], np.cumsum(list(lengths))]).astype(np.int32)
+    ends = np.zeros(len(lengths) + 1, np.int32)
+    np.cumsum(lengths, out=ends[1:])
     return pa.ListArray.from_arrays(pa.array(ends), values)

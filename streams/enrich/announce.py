@@ -15,7 +15,7 @@ from afflux.shards import murmur2, shard_of
 from streams.control_signing import SIGNATURE, sign
 from streams.encoding import encode_score_updates
 from streams.enrich.outbox import Outbox
-from streams.ports import Delivery, Message
+from streams.ports import Delivery, Message, messages
 from streams.topics import EXPERIENCE_EVENTS, SCORE_UPDATES, TRAINING_EXAMPLES
 
 
@@ -49,23 +49,29 @@ class Announcer:
 
     async def announce(self, outboxes: Iterable[Outbox], owners: Owners) -> None:
         """Returns when every record is acknowledged."""
-        messages: list[Message] = []
+        others: list[Message] = []
         examples: list[Message] = []
         for box in outboxes:
-            messages += [Message(SCORE_UPDATES.name, i, None) for i in box.retracted]
-            messages += self._controls(box.controls)
-            examples += [Message(TRAINING_EXAMPLES.name, m, data) for m, data in box.examples]
-        messages += self._scores(owners)  # after the retraction of who came back in the same step
-        if not messages and not examples:
+            others += [Message(SCORE_UPDATES.name, i, None) for i in box.retracted]
+            others += self._controls(box.controls)
+            if box.examples:
+                examples += messages(TRAINING_EXAMPLES.name, *zip(*box.examples, strict=True))
+        others += self._scores(owners)  # after the retraction of who came back in the same step
+        if not others and not examples:
             return
-        ends = await self._delivery.send([*examples, *messages])
+        ends = await self._delivery.send([*examples, *others])
         self.examples += len(examples)
         self.examples_end = max(self.examples_end, ends.get((TRAINING_EXAMPLES.name, 0), 0))
 
     def _scores(self, owners: Owners) -> list[Message]:
         if not owners.identities:
             return []
-        members = [owners.members.get(i, (i,)) for i in owners.identities]
+        alone = [(i,) for i in owners.identities]
+        members: Sequence[Sequence[Identity]] = alone
+        if owners.members:
+            members = [
+                owners.members.get(i, a) for i, a in zip(owners.identities, alone, strict=True)
+            ]
         values = encode_score_updates(
             self._catalog,
             owners.served,
@@ -75,10 +81,7 @@ class Announcer:
             members,
             owners.versions,
         )
-        return [
-            Message(SCORE_UPDATES.name, i, v)
-            for i, v in zip(owners.identities, values, strict=True)
-        ]
+        return messages(SCORE_UPDATES.name, owners.identities, values)
 
     def _controls(self, controls: Sequence[tuple[Identity, bytes]]) -> list[Message]:
         if not controls:

@@ -64,10 +64,7 @@ class CommitPlanner:
             (int(shard[r]), (identities[r], e.encode())) for r, e in outcome.edges.items()
         )
         forget = _grouped((int(shard[r]), identities[r]) for r in _gone(outcome))
-        moved = np.flatnonzero(outcome.deadline_moved).tolist()
-        deadlines = _grouped(
-            (int(shard[r]), (identities[r], int(outcome.deadline[r]))) for r in moved
-        )
+        deadlines = self._deadlines(identities, shard, outcome)
         outboxes = self._outboxes(identities, shard, outcome)
         planned = Planned([], {}, outboxes, {})
         for s, position in outcome.positions.items():
@@ -84,10 +81,10 @@ class CommitPlanner:
                     attributes=attributes.get(s, ()),
                     edges=edges.get(s, ()),
                     forget=forget.get(s, ()),
-                    deadlines=dict(deadlines.get(s, ())),
+                    deadlines=deadlines.get(s, {}),
                 )
             )
-            open_deadlines = [d for _, d in deadlines.get(s, ()) if d]
+            open_deadlines = [d for d in deadlines.get(s, {}).values() if d]
             if open_deadlines:
                 planned.deadlines[s] = min(open_deadlines)
         return planned
@@ -100,6 +97,17 @@ class CommitPlanner:
         names = [identities[r] for r in rows.tolist()]
         writes = list(zip(names, repeat(EVENTS), data, strict=False))
         return {s: writes[part] for s, part in slices.items()}
+
+    def _deadlines(
+        self, identities: Sequence[Identity], shard: NDArray[np.int32], outcome: StepOutcome
+    ) -> dict[int, dict[Identity, int]]:
+        """Shard -> identity -> its earliest deadline, 0 where nothing is open any more."""
+        rows, slices = _sorted_by_shard(outcome.deadline_moved.nonzero()[0], shard)
+        names = [identities[r] for r in rows.tolist()]
+        earliest = outcome.deadline[rows].tolist()
+        return {
+            s: dict(zip(names[part], earliest[part], strict=True)) for s, part in slices.items()
+        }
 
     def _served(
         self,

@@ -8,14 +8,18 @@ read again from the store. Examples and derived control records are kept whole.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
 
 from afflux.names import AffluxError, Identity
 
-_FORMAT = 1
+_FORMAT = 2
 _HEAD = struct.Struct("<B4I")
-_SIZE = struct.Struct("<I")
+_SIZE = 4
+"""Bytes of the size of a field; the sizes of all fields come before their bytes."""
 
 
 class OutboxError(AffluxError):
@@ -60,10 +64,8 @@ class Outbox:
         for identity, control in self.controls:
             fields += (identity, control)
         counts = (len(self.owners), len(self.retracted), len(self.examples), len(self.controls))
-        parts = [_HEAD.pack(_FORMAT, *counts)]
-        for field in fields:
-            parts += (_SIZE.pack(len(field)), field)
-        return b"".join(parts)
+        sizes = np.fromiter(map(len, fields), "<u4", len(fields)).tobytes()
+        return b"".join((_HEAD.pack(_FORMAT, *counts), sizes, *fields))
 
     @staticmethod
     def decode(data: bytes) -> Outbox:
@@ -72,26 +74,25 @@ class Outbox:
             return Outbox()
         try:
             form, owners, retracted, examples, controls = _HEAD.unpack_from(data)
-            fields = _fields(data)
             if form != _FORMAT:
                 raise OutboxError(f"outbox format {form}; this version reads {_FORMAT}")
+            fields = iter(_fields(data, owners + retracted + 2 * (examples + controls)))
             box = Outbox(
                 [Identity(next(fields)) for _ in range(owners)],
                 [Identity(next(fields)) for _ in range(retracted)],
                 [(next(fields), next(fields)) for _ in range(examples)],
                 [(Identity(next(fields)), next(fields)) for _ in range(controls)],
             )
-        except (struct.error, StopIteration, RuntimeError) as error:
+        except (struct.error, StopIteration, RuntimeError, ValueError) as error:
             raise OutboxError(f"outbox of {len(data)} bytes is damaged") from error
         return box
 
 
-def _fields(data: bytes) -> Iterator[bytes]:
-    at = _HEAD.size
-    while at < len(data):
-        (size,) = _SIZE.unpack_from(data, at)
-        at += _SIZE.size
-        if at + size > len(data):
-            raise OutboxError(f"outbox of {len(data)} bytes is cut short")
-        yield data[at : at + size]
-        at += size
+def _fields(data: bytes, count: int) -> list[bytes]:
+    """ValueError where the sizes are cut short."""
+    sizes = np.frombuffer(data, "<u4", count, _HEAD.size)
+    start = _HEAD.size + _SIZE * count
+    ends = (start + np.cumsum(sizes, dtype=np.int64)).tolist()
+    if (ends[-1] if ends else start) != len(data):
+        raise OutboxError(f"outbox of {len(data)} bytes is cut short")
+    return [data[a:b] for a, b in pairwise([start, *ends])]

@@ -19,7 +19,7 @@ class EnrichSettings:
     """How far an event time may lie past its record's timestamp."""
     commit_rows: int = 500
     """At most this many rows of a shard in one commit."""
-    learner_lag: int = 2_000
+    learner_lag: int = 4_000
     """Examples that may be unlearned before scoring waits for the learner."""
     learner_patience_s: float = 10.0
     """After so long without progress of the learner, scoring goes on without it."""
