@@ -110,6 +110,27 @@ class EventColumns:
             link_names=self.link_names,
         )
 
+    def between(self, first: int, last: int) -> EventColumns:
+        """Events first to last - 1, as views; identities and links keep their index."""
+        linked = (self.link_event >= first) & (self.link_event < last)
+        here = slice(first, last)
+        return EventColumns(
+            offset=self.offset[here],
+            timestamp=self.timestamp[here],
+            append_time=self.append_time[here],
+            identity=self.identity[here],
+            identities=self.identities,
+            identity_hash=self.identity_hash,
+            id_hash=self.id_hash[here],
+            event_ids=self.event_ids[here],
+            kind=self.kind[here],
+            amount=self.amount[here],
+            quantity=self.quantity[here],
+            link_event=self.link_event[linked] - np.int32(first),
+            link_identity=self.link_identity[linked],
+            link_names=self.link_names,
+        )
+
 
 def empty_events() -> EventColumns:
     """No event."""

@@ -6,7 +6,8 @@ one step instead of one each, which is most of the price of a small batch.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import itertools
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,32 +35,52 @@ class Span:
 
 
 def all_events(spans: Sequence[Span]) -> EventColumns:
-    """The events of all spans, span by span; offsets ascend within each."""
+    """The events of all spans, span by span; offsets ascend within each.
+
+    Parts of one batch (`EventColumns.between`) share their identities, others have their own.
+    """
     parts = [span.batch.events for span in spans]
-    filled = [events for events in parts if len(events.identities)]
-    if len(filled) < 2:
-        return filled[0] if filled else parts[0]
-    people = np.cumsum([0, *(len(events.identities) for events in filled)], dtype=np.int32)
-    others = np.cumsum([0, *(len(events.link_names) for events in filled)], dtype=np.int32)
-    firsts = np.cumsum([0, *map(len, filled)], dtype=np.int32)
+    if len(parts) == 1:
+        return parts[0]
+    first = parts[0]
+    shared = all(e.identities is first.identities for e in parts)
+    people = itertools.repeat(_NONE) if shared else _starts(len(e.identities) for e in parts)
+    others = itertools.repeat(_NONE) if shared else _starts(len(e.link_names) for e in parts)
+    links = [e for e in parts if len(e.link_event)]
     return EventColumns(
-        offset=np.concatenate([e.offset for e in filled]),
-        timestamp=np.concatenate([e.timestamp for e in filled]),
-        append_time=np.concatenate([e.append_time for e in filled]),
-        identity=np.concatenate([e.identity + n for e, n in zip(filled, people, strict=False)]),
-        identities=[identity for e in filled for identity in e.identities],
-        identity_hash=np.concatenate([e.identity_hash for e in filled]),
-        id_hash=np.concatenate([e.id_hash for e in filled]),
-        event_ids=[name for e in filled for name in e.event_ids],
-        kind=np.concatenate([e.kind for e in filled]),
-        amount=np.concatenate([e.amount for e in filled]),
-        quantity=np.concatenate([e.quantity for e in filled]),
-        link_event=np.concatenate([e.link_event + n for e, n in zip(filled, firsts, strict=False)]),
+        offset=np.concatenate([e.offset for e in parts]),
+        timestamp=np.concatenate([e.timestamp for e in parts]),
+        append_time=np.concatenate([e.append_time for e in parts]),
+        identity=np.concatenate([e.identity + n for e, n in zip(parts, people, strict=False)]),
+        identities=first.identities if shared else [i for e in parts for i in e.identities],
+        identity_hash=first.identity_hash
+        if shared
+        else np.concatenate([e.identity_hash for e in parts]),
+        id_hash=np.concatenate([e.id_hash for e in parts]),
+        event_ids=[name for e in parts for name in e.event_ids],
+        kind=np.concatenate([e.kind for e in parts]),
+        amount=np.concatenate([e.amount for e in parts]),
+        quantity=np.concatenate([e.quantity for e in parts]),
+        link_event=np.concatenate(
+            [e.link_event + n for e, n in zip(parts, _starts(map(len, parts)), strict=True)]
+        )
+        if links
+        else first.link_event,
         link_identity=np.concatenate(
-            [e.link_identity + n for e, n in zip(filled, others, strict=False)]
-        ),
-        link_names=[name for e in filled for name in e.link_names],
+            [e.link_identity + n for e, n in zip(parts, others, strict=False)]
+        )
+        if links
+        else first.link_identity,
+        link_names=first.link_names if shared else [name for e in parts for name in e.link_names],
     )
+
+
+_NONE = np.int32(0)
+
+
+def _starts(sizes: Iterable[int]) -> list[np.int32]:
+    """Where each part begins."""
+    return [np.int32(n) for n in itertools.accumulate(sizes, initial=0)][:-1]
 
 
 def all_passages(spans: Sequence[Span]) -> Passage:

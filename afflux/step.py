@@ -61,6 +61,7 @@ def step_together(
     scorer: Scorer,
     settings: StepSettings,
     close_before: int | None = None,
+    events: EventColumns | None = None,
 ) -> StepOutcome:
     """Move the shards of each span to the end of its batch.
 
@@ -68,10 +69,11 @@ def step_together(
     position of their shard, are skipped, but move W. All rows of `fetched` in these shards whose
     deadline is before W at the end of their span are closed, but none from `close_before` on: a
     wave that is too large for one commit is closed by several steps over an empty batch
-    (base == end).
+    (base == end). events: `all_events(spans)`, where the caller has them.
     """
     work = Workspace(fetched, catalog, settings)
-    topic, events, passage = spans[0].batch.topic, all_events(spans), all_passages(spans)
+    topic, passage = spans[0].batch.topic, all_passages(spans)
+    events = all_events(spans) if events is None else events
     chosen = controls.select(
         all_controls(spans), passage.controls, fetched.identities, positions, topic,
         settings.shards,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,12 +49,17 @@ def joined(batches: Sequence[RecordBatch]) -> RecordBatch:
     """One batch of batches that follow each other."""
     if len(batches) == 1:
         return batches[0]
+    return replace(side_by_side(batches), base=batches[0].base, end=batches[-1].end)
+
+
+def side_by_side(batches: Sequence[RecordBatch]) -> RecordBatch:
+    """The records of all batches; where they are of several partitions its offsets say nothing."""
     first = batches[0]
     return RecordBatch(
         first.topic,
         first.partition,
         first.base,
-        batches[-1].end,
+        first.end,
         first.epoch,
         np.concatenate([b.offsets for b in batches]),
         np.concatenate([b.timestamps for b in batches]),

@@ -82,13 +82,14 @@ class Advancer:
         `before_commit` is awaited before the first commit (dead letters come first).
         Raises LostRace, before anything moved, and StoreUnavailable.
         """
-        rows = await self._rows(works)
+        events = all_events([w.span for w in works])
+        rows = await self._rows(works, events)
         crowded = set(self._crowded(rows, [s for w in works for s in w.shards]))
         # Also those whose shards are all crowded, or folded: the rows are those of all events.
         together = [w.only([s for s in w.shards if s not in crowded]) for w in works]
         outcome = None
         if any(w.shards for w in together):
-            outcome = self._step(together, rows, scorer)
+            outcome = self._step(together, rows, scorer, events=events)
         if before_commit is not None:
             await before_commit
         lost = {}
@@ -131,8 +132,10 @@ class Advancer:
             if before is not None:
                 part.due.pop(shard, None)
 
-    async def _rows(self, works: Sequence[Work]) -> Rows:
-        rows = await self._fetcher.fetch(self._wanted(works))
+    async def _rows(self, works: Sequence[Work], events: EventColumns | None = None) -> Rows:
+        if events is None:
+            events = all_events([w.span for w in works])
+        rows = await self._fetcher.fetch(self._wanted(works, events))
         for work in works:
             for shard in work.shards:
                 found = rows.positions.get(shard)
@@ -143,9 +146,8 @@ class Advancer:
                     work.part.set_due(shard, due[0][1] if due else beyond)
         return rows
 
-    def _wanted(self, works: Sequence[Work]) -> Wanted:
-        spans = [w.span for w in works]
-        events, controls = all_events(spans), all_controls(spans)
+    def _wanted(self, works: Sequence[Work], events: EventColumns) -> Wanted:
+        controls = all_controls([w.span for w in works])
         shards = [s for w in works for s in w.shards]
         identities: list[Identity] = list(events.identities)
         shard: I32 = shard_of(events.identity_hash, self._shards)
@@ -202,14 +204,16 @@ class Advancer:
         rows: Rows,
         scorer: Scorer,
         close_before: int | None = None,
+        events: EventColumns | None = None,
     ) -> StepOutcome:
         positions: dict[int, Position] = {}
         for work in works:
             positions |= work.positions
         spans = [w.span for w in works]
         return step_together(
-            spans, rows.fetched, positions, self._catalog, scorer, self._settings, close_before
-        )
+            spans, rows.fetched, positions, self._catalog, scorer, self._settings, close_before,
+            events,
+        )  # fmt: skip
 
     async def _commit_or_lose(
         self, work: Work, rows: Rows, scorer: Scorer, close_before: int | None

@@ -212,27 +212,17 @@ class EnrichPlane:
         """Decode, then advance all partitions in one go; each job ends on its own."""
         works: list[tuple[Job, Work]] = []
         dead: list[tuple[RecordBatch, Sequence[BadRecord]]] = []
-        for job in jobs:
-            try:
-                batch, bad = self._decoded(job)
-            except Exception as error:
-                job.fail(error)
-                continue
+        decoded = self._decoder.events_of([job.records for job in jobs])
+        for job, (batch, bad) in zip(jobs, decoded, strict=True):
+            head = job.part.heads[0]
+            batch = cut(batch, head.offset, batch.end)
+            bad = [b for b in bad if b.offset >= head.offset]
+            self._watch_share(len(job.records), bad)
             if bad:
                 dead.append((job.records, bad))
-            head = job.part.heads[0]
             shards = self._shards_of(job.part, batch)
             works.append((job, self._advancer.work(job.part, batch, head.watermark, shards)))
-        if works:
-            await self._advance(works, dead)
-
-    def _decoded(self, job: Job) -> tuple[Batch, list[BadRecord]]:
-        records, head = job.records, job.part.heads[0]
-        batch, bad = self._decoder.events(records)
-        batch = cut(batch, head.offset, batch.end)
-        bad = [b for b in bad if b.offset >= head.offset]
-        self._watch_share(len(records), bad)
-        return batch, bad
+        await self._advance(works, dead)
 
     async def _advance(
         self,
