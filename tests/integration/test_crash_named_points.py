@@ -16,10 +16,10 @@ pytest_plugins = ["crash_fixtures"]
 @pytest.mark.parametrize(
     ("point", "latest"),
     [
-        ("after_commit", 12),
-        ("between_shards", 12),
-        ("half_announced", 12),
-        ("before_acks", 12),
+        ("after_commit", 6),
+        ("between_shards", 6),
+        ("half_announced", 4),
+        ("before_acks", 5),
         ("before_rewind", 3),
     ],
 )
