@@ -3,6 +3,7 @@
 PYTHONS ?= python3.12 python3.11 python3 python
 ROUNDS  ?= 5
 MINUTES ?= 5
+WORKERS ?= 3
 EXTRAS  := demo,dev,embedded,registry
 BIN     := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock
@@ -33,7 +34,7 @@ demo: .venv/.ready ## replay a year of shopping through Kafka, see live scored p
 
 test: .venv/.ready ## every test, on real servers where the machine has them
 	@$(BIN)/python -c "$$KAFKA_JARS"
-	@$(BIN)/python -m pytest --durations=10
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --durations=10
 
 check: .venv/.ready ## what CI runs first: lint, format, types, import laws, quick tests
 	@$(BIN)/ruff check .

@@ -1,19 +1,21 @@
-"""Servers for the tests. They start at their first use, once a session.
+"""Servers for the tests. They start at their first use, once in each process that runs tests.
 
     kafka            a Broker: real Apache Kafka; where no JDK or Maven exists, the embedded one
     embedded_broker  a Broker: the embedded one (Tansu)
     brokers          a Broker, the test runs once on each kind
     redis_url        URL of a Redis database of its own, empty
 
-Brokers are shared by the session: take topic and group names from `Broker.unique()`. A test that
-stops or restarts a server starts its own with `launcher.kafka.KafkaServer`,
+Brokers are shared by the tests of a process: take topic and group names from `Broker.unique()`. A
+test that stops or restarts a server starts its own with `launcher.kafka.KafkaServer`,
 `launcher.embedded.EmbeddedBroker` or `launcher.redis_server.RedisServer` as context managers.
 Tests that use these fixtures get the markers `kafka`, `embedded`, `redis` by themselves.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -30,7 +32,11 @@ _MARKERS = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers."""
+    """Register the markers; let Java compile fast instead of well.
+
+    A broker of the tests lives for seconds: what its second compiler takes, it never gives back.
+    """
+    os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
     for name, meaning in _MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {meaning}")
     config.stash[_SERVERS] = Servers()
@@ -50,6 +56,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         ):
             if fixture in names:
                 item.add_marker(marker)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker process tells the one that prints the summary what its tests ran on."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["servers"] = session.config.stash[_SERVERS].note()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Hear that; a worker that crashed says nothing."""
+    note = getattr(node, "workeroutput", {}).get("servers")
+    if note:
+        node.config.stash[_SERVERS].add(note)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

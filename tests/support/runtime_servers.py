@@ -1,4 +1,4 @@
-"""Servers of a test session: started at the first use, once, stopped at its end."""
+"""Servers of a test process: started at the first use, once, stopped at its end."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from itertools import count
+from typing import Any
 
 from launcher.embedded import EmbeddedBroker
 from launcher.errors import LauncherError
@@ -68,6 +69,15 @@ class Servers:
     def close(self) -> None:
         """Stop everything."""
         self._stack.close()
+
+    def note(self) -> dict[str, Any]:
+        """What another process needs to know for its `add`: plain values."""
+        return {"used": dict(self.used), "missing_kafka": self.missing_kafka}
+
+    def add(self, note: dict[str, Any]) -> None:
+        """Count what the tests of another process ran on."""
+        self.used.update(note["used"])
+        self.missing_kafka = self.missing_kafka or note["missing_kafka"]
 
     def report(self) -> str:
         """One line: what the tests ran on; "" where they needed nothing."""
