@@ -239,6 +239,17 @@ class FetchThread(AIOKafkaConsumerThread):
         base, cursor.delivered = cursor.delivered, cursor.position
         return _batch(key, records, base, cursor)
 
+    async def commit(self, offsets: Mapping[Any, int]) -> bool:
+        """Kafka's own offsets; False as soon as the thread ends without having committed them."""
+        committing = asyncio.ensure_future(super().commit(offsets))
+        ended = asyncio.ensure_future(self._shutdown.wait())
+        try:
+            await asyncio.wait({committing, ended}, return_when=asyncio.FIRST_COMPLETED)
+            return committing.done() and bool(committing.result())
+        finally:
+            committing.cancel()
+            ended.cancel()
+
     async def _commit(self, offsets: Mapping[Any, int]) -> bool:
         # Only lag monitors read these offsets: a failure is no reason to crash, as it is in Faust.
         consumer = self._ensure_consumer()
