@@ -82,7 +82,7 @@ def test_stopped_worker_loses_its_partitions_and_comes_back(
             _wait(lambda goal=goal: store.count >= goal, zombie)
             zombie.send(signal.SIGSTOP)
             cluster.produce(1_000)
-            _idle(store)
+            _taken_over(store, sum(map(len, cluster.expected.values())))
             zombie.send(signal.SIGCONT)
             cluster.produce(1_000)
         total = sum(map(len, cluster.expected.values()))
@@ -127,11 +127,15 @@ def _wait(condition: object, worker: WorkerProcess, seconds: float = 60.0) -> No
         sleep(0.01)
 
 
-def _idle(store: SqliteStore) -> None:
-    """Until the other worker has taken over and folded what it can."""
-    from time import sleep
+def _taken_over(store: SqliteStore, total: int) -> None:
+    """Until the other worker has folded everything, or what it can: 5 s without any progress.
 
-    before = -1
-    while store.count != before:
-        before = store.count
-        sleep(4)
+    The one that is stopped may hold the lock of the store.
+    """
+    from time import monotonic, sleep
+
+    count, moved = store.count, monotonic()
+    while count < total and monotonic() < moved + 5:
+        sleep(0.02)
+        if store.count != count:
+            count, moved = store.count, monotonic()
