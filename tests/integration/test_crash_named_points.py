@@ -28,6 +28,7 @@ def test_death_at_a_named_point(site: Site, point: str, latest: int) -> None:
     for occasion in (1, site.rng.randint(2, latest), latest):
         site.produce_season(150)
         life = site.start(point=point, occasion=occasion)
+        site.feed_until_death(life, 150)
         assert life.wait() == -signal.SIGKILL, life.log[-3000:]
     site.finish()
     assert check(site).examples > 50

@@ -191,6 +191,17 @@ class Site:
             assert monotonic() < limit, f"{self.heads()}: {life.log[-3000:]}"
             sleep(0.02)
 
+    def feed_until_death(self, life: Life, records: int, seasons: int = 10) -> None:
+        """Seasons until the worker has come to where it dies.
+
+        How many it takes depends on the batches: a busy machine makes few large ones.
+        """
+        for _ in range(seasons):
+            self.wait_end_or_idle(life)
+            if not life.alive:
+                return
+            self.produce_season(records)
+
     def owners(self) -> int:
         """How many workers wrote the shards last."""
         return len({p.nonce for p in self.positions() if p is not None})
