@@ -1,7 +1,8 @@
 """Openings and closings of examples: which events open one, what counts, when it is labelled.
 
-An event opens a slot when it is not late within its fragment, comes a week or more after the last
-opening, some model is eligible and its deadline lies ahead of W, and a slot is free. What is due
+An event opens a slot when it is of a kind that opens, is not late within its fragment, comes long
+enough after the last opening (a week, see `Openings`), some model is eligible and its deadline lies
+ahead of W, and a slot is free. What is due
 at W(o) is closed before the record at o folds; so a record counts for a model only as long as
 its deadline is not before W(o).
 """
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from afflux.columns import F64, I64, Bool
 from afflux.examples import LABEL_UNCERTAIN
 from afflux.features.channels import channel_of_kind
-from afflux.outcomes import NEVER, OPENING_GAP_MS, Masks, Rules, deadlines
+from afflux.outcomes import NEVER, Masks, Rules, deadlines
 from afflux.segments import largest_before, running_sum, some
 from afflux.workspace import Rows, Stretch, Workspace
 
@@ -24,7 +25,9 @@ def candidates(work: Workspace, s: Stretch) -> Masks:
     mask = np.zeros(len(s), np.uint32)
     rows = work.rows
     opened = rows["last_open"][s.row]
-    spaced = (opened == 0) | (s.ts >= opened + OPENING_GAP_MS)
+    spaced = (opened == 0) | (s.ts >= opened + work.catalog.openings.gap_ms)
+    if work.catalog.openings.kinds:
+        spaced &= work.catalog.opening_kind[s.kind]
     if not some(spaced):
         return mask
     spaced &= s.ts >= largest_before(s.ts, rows["last_ts"][s.row], s.start)

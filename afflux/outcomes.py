@@ -20,11 +20,20 @@ from afflux.scoring import Link
 
 Form = Literal["will", "will_not", "amount"]
 
-SLOTS = 5
-"""Openings of a fragment that can be open at the same time."""
 
-OPENING_GAP_MS = 7 * DAY_MS
-"""Event time between two openings of a fragment, at least."""
+@dataclass(frozen=True, slots=True)
+class Openings:
+    """Which events of a fragment open examples.
+
+    The default is what an installation serves. Evaluation may open at every event: it has room.
+    """
+
+    slots: int = 5
+    """Openings that can be open at the same time."""
+    gap_ms: int = 7 * DAY_MS
+    """Event time between two openings, at least 1: deadlines name examples."""
+    kinds: tuple[Kind, ...] = ()
+    """Kinds of events that open; none named is all."""
 
 
 @dataclass(frozen=True, slots=True)

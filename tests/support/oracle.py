@@ -103,7 +103,11 @@ class Oracle:
 
     def _row(self, identity: Identity, identity_hash: int) -> Row:
         self.shard[identity] = identity_hash % self.settings.shards
-        return self.rows.setdefault(identity, Row(len(self.catalog.models)))
+        return self.rows.setdefault(identity, self._new_row())
+
+    def _new_row(self, last_offset: int = -1, deleted_at: int = 0) -> Row:
+        slots: list[Slot | None] = [None] * self.catalog.openings.slots
+        return Row(len(self.catalog.models), last_offset, deleted_at, slots=slots)
 
     def _event(self, e: Event) -> None:
         before = self.w
@@ -135,7 +139,9 @@ class Oracle:
 
     def _open(self, row: Row, e: Event) -> None:
         late = e.timestamp < row.last_ts
-        early = row.last_open and e.timestamp < row.last_open + 7 * DAY
+        rule = self.catalog.openings
+        early = row.last_open and e.timestamp < row.last_open + rule.gap_ms
+        opens = not rule.kinds or e.kind in rule.kinds
         free = [i for i, s in enumerate(row.slots) if s is None]
         models = {
             m
@@ -143,7 +149,7 @@ class Oracle:
             if row.life[1] >= spec.eligible.at_least
             and e.timestamp + spec.outcome.window_ms + spec.outcome.lateness_ms > self.w
         }
-        if not late and not early and free and models:
+        if opens and not late and not early and free and models:
             progress = [0.0] * len(self.catalog.models)
             vector = row.vector(e.timestamp)
             row.slots[free[0]] = Slot(e.timestamp, e.offset, models, progress, vector)
@@ -246,9 +252,7 @@ class Oracle:
         if c.timestamp <= row.deleted_at:
             return
         if c.kind == "delete":
-            self.rows[c.identity] = Row(
-                len(self.catalog.models), last_offset=c.offset, deleted_at=c.timestamp
-            )
+            self.rows[c.identity] = self._new_row(c.offset, c.timestamp)
             self.edges.pop(c.identity, None)
         elif c.other is not None:
             edge = (c.timestamp, c.event_id, c.kind == "edge")
