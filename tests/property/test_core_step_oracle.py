@@ -11,11 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from afflux.catalog import Catalog
 from afflux.columns import Kind
 from afflux.identity import Edges
+from afflux.names import ModelName
 from afflux.outcome import Control
-from afflux.outcomes import Openings
+from afflux.outcomes import Eligible, ModelSpec, Openings, Outcome
+from afflux.scoring import Scorer
 from afflux.step import StepSettings
 from core_cases import CATALOG, linear_scorer
-from core_logs import CUTS, LOGS
+from core_logs import CUTS, DAY, LOGS
 from core_replay import Replay
 from oracle import Oracle, Record
 
@@ -25,16 +27,27 @@ SCORER = linear_scorer()
 
 CATALOGS = [
     Catalog(CATALOG.models, Openings(slots=12, gap_ms=1)),
-    Catalog(CATALOG.models, Openings(slots=2, gap_ms=1, kinds=(Kind.PURCHASE, Kind.EXPOSURE))),
+    Catalog(
+        [
+            ModelSpec(
+                ModelName("both"), Outcome("will_all", (Kind.PURCHASE, Kind.EXPOSURE), 7 * DAY)
+            ),
+            ModelSpec(ModelName("any"), Outcome("will", (Kind.EXPOSURE,), DAY), Eligible("events")),
+        ],
+        Openings(slots=2, gap_ms=1, kinds=(Kind.PURCHASE, Kind.EXPOSURE)),
+    ),
 ]
-"""Other rules of opening than the one that is served."""
+"""Other rules of opening than the one that is served, and the other forms of outcomes."""
 
 
 def replayed(
-    log: Sequence[Record], cuts: Sequence[tuple[int, int]], catalog: Catalog = CATALOG
+    log: Sequence[Record],
+    cuts: Sequence[tuple[int, int]],
+    catalog: Catalog = CATALOG,
+    scorer: Scorer = SCORER,
 ) -> Replay:
     """The log folded in batches of so many offsets."""
-    replay, base, end = Replay(catalog, SCORER, SETTINGS), 0, log[-1].offset + 1
+    replay, base, end = Replay(catalog, scorer, SETTINGS), 0, log[-1].offset + 1
     for size, lagging in cycle(cuts):
         if base >= end:
             break
@@ -93,4 +106,4 @@ def test_other_openings_equal_the_oracle(
     catalog: Catalog, log: Sequence[Record], cuts: Sequence[tuple[int, int]]
 ) -> None:
     """So it is where every event opens an example, or only some kinds do and slots run out."""
-    assert_same(replayed(log, cuts, catalog), told(log, catalog))
+    assert_same(replayed(log, cuts, catalog, linear_scorer(catalog)), told(log, catalog))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from afflux.catalog import Catalog
 from afflux.codes import Code
+from afflux.features.channels import CHANNELS
 from afflux.limits import StepSettings
 from afflux.names import Identity
 from afflux.outcome import Control, Rejected
@@ -134,7 +135,11 @@ class Oracle:
             for m in slot.models:
                 outcome = self.catalog.models[m].outcome
                 inside = slot.ts < e.timestamp <= slot.ts + outcome.window_ms
-                if inside and e.kind in outcome.kinds:
+                if not inside or e.kind not in outcome.kinds:
+                    continue
+                if outcome.form == "will_all":
+                    slot.progress[m] = float(int(slot.progress[m]) | 1 << e.kind)
+                else:
                     slot.progress[m] += min(e.amount, MOST) if outcome.form == "amount" else 1.0
 
     def _open(self, row: Row, e: Event) -> None:
@@ -146,7 +151,7 @@ class Oracle:
         models = {
             m
             for m, spec in enumerate(self.catalog.models)
-            if row.life[1] >= spec.eligible.at_least
+            if row.life[CHANNELS.index(spec.eligible.channel)] >= spec.eligible.at_least
             and e.timestamp + spec.outcome.window_ms + spec.outcome.lateness_ms > self.w
         }
         if opens and not late and not early and free and models:
@@ -176,6 +181,7 @@ class Oracle:
         happened = slot.progress[m] > 0
         label = {
             "will": float(happened),
+            "will_all": float(slot.progress[m] == sum(1 << k for k in spec.outcome.kinds)),
             "will_not": float(not happened),
             "amount": slot.progress[m],
         }[spec.outcome.form]
