@@ -189,7 +189,7 @@ def _labels(
     if linked is not None and len(linked):
         opened = work.rows["slot_ts"][row, slot]
         seen = _linked_kinds(work, row, opened, model)
-        elsewhere: Bool = seen.any(axis=1)
+        elsewhere: Bool = np.asarray(seen.any(axis=1))
         if some(every):
             elsewhere = np.where(every, _all_kinds(rules, model, progress, every, seen), elsewhere)
         happened |= uncertain & elsewhere
@@ -215,7 +215,7 @@ def _all_kinds(rules: Rules, model: I64, progress: F64, every: Bool, seen: Bool)
     kinds = seen.shape[1]
     bits = np.where(every, progress, 0.0).astype(np.int64)
     came = seen | (((bits[:, None] >> np.arange(kinds)) & 1) > 0)
-    every_kind: Bool = (came >= rules.counts[model, :kinds]).all(axis=1)
+    every_kind: Bool = np.asarray((came >= rules.counts[model, :kinds]).all(axis=1))
     return every_kind
 
 
