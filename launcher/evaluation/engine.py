@@ -93,6 +93,11 @@ class Engine:
         """By `afflux.codes.Code`."""
         return self._position.counters
 
+    @property
+    def progress(self) -> int:
+        """Rows of the log that are read; where several make an event there are more of them."""
+        return int(getattr(self._log, "done", self.events))
+
     def run(self, told: Callable[[int], None] | None = None) -> None:
         """The whole log; `told` hears how many events are folded."""
         for block in self._log.blocks(self.rules.batch):

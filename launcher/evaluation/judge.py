@@ -51,13 +51,9 @@ class Column:
         self.positives += int(np.count_nonzero(labels > 0))
         self.quality.add(kept["served"].astype(np.float64), labels.astype(np.float64))
 
-    def to_json(self) -> dict[str, Any]:
+    def figures(self) -> dict[str, float]:
         """As in `afflux evaluate --json`."""
-        return {
-            "examples": self.examples,
-            "positives": self.positives,
-            **renamed(self.quality.figures()),
-        }
+        return renamed(self.quality.figures())
 
 
 class Judge:

@@ -1,0 +1,163 @@
+"""Events of a file in order of time, however many: sorted runs on disk, merged while they are read.
+
+Rows come in as the file has them, a million are sorted and written to a temporary file, and
+reading merges the runs window by window. Memory stays that of one run and one window a run.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from afflux.columns import Bool
+from afflux.names import Identity
+from launcher.evaluation.event_log import EVENT, Events
+
+RUN = 1_000_000
+_WINDOW = 131_072
+
+
+class Runs:
+    """Implements `event_log.EventLog`. Fill it with `add`, then read it.
+
+    grouped: rows of the same person, id and time are items of one event. repeats_dropped: rows
+    that are alike in everything but the id stand for one event.
+    """
+
+    def __init__(
+        self,
+        identities: Sequence[Identity],
+        grouped: bool = False,
+        repeats_dropped: bool = False,
+        in_time: bool = True,
+        run: int = RUN,
+    ) -> None:
+        self.identities = identities
+        self.done = 0
+        """Rows that have been read in the current pass."""
+        self.repeats = 0
+        """Rows that are alike, of the last pass."""
+        self.out_of_order = 0
+        """Rows that stand after a later one in the file."""
+        self._grouped, self._dropped, self._in_time = grouped, repeats_dropped, in_time
+        self._run = run
+        self._folder = tempfile.TemporaryDirectory(prefix="afflux-evaluate-")
+        self._waiting: list[Events] = []
+        self._runs: list[Events] = []
+        self._rows = self._held = 0
+        self._latest = -(2**62)
+
+    def __len__(self) -> int:
+        """Rows of the file."""
+        return self._rows
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._runs, self._waiting = [], []
+        self._folder.cleanup()
+
+    def add(self, events: Events) -> None:
+        """Rows in the order of the file."""
+        if not len(events):
+            return
+        latest = np.maximum.accumulate(np.append(self._latest, events["ts"]))
+        self.out_of_order += int(np.count_nonzero(events["ts"] < latest[:-1]))
+        self._latest = int(latest[-1])
+        self._waiting.append(events)
+        self._rows += len(events)
+        self._held += len(events)
+        if self._held >= self._run:
+            self._spill()
+
+    def blocks(self, size: int) -> Iterator[Events]:
+        """All events in order, at most `size` at a time."""
+        self.done = self.repeats = 0
+        if self._waiting:
+            self._spill(to_disk=bool(self._runs))
+        for window in self._merged() if self._in_time else self._as_they_are():
+            self.done += len(window)
+            events = self._events(window)
+            for at in range(0, len(events), size):
+                yield events[at : at + size]
+
+    def _spill(self, to_disk: bool = True) -> None:
+        run = self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting)
+        self._waiting, self._held = [], 0
+        if self._in_time:
+            run = run[np.argsort(run["ts"], kind="stable")]
+        if to_disk:
+            name = f"{self._folder.name}/{len(self._runs)}"
+            run.tofile(name)
+            run = np.memmap(name, EVENT, "r")
+        self._runs.append(run)
+
+    def _as_they_are(self) -> Iterator[Events]:
+        for run in self._runs:
+            for at in range(0, len(run), _WINDOW):
+                yield np.array(run[at : at + _WINDOW])
+
+    def _merged(self) -> Iterator[Events]:
+        """Windows of all runs together; rows of the same time are in the same window."""
+        at = [0] * len(self._runs)
+        while open_runs := [r for r, run in enumerate(self._runs) if at[r] < len(run)]:
+            until = min(self._end_of_window(r, at[r]) for r in open_runs)
+            parts = []
+            for r in open_runs:
+                ts = self._runs[r]["ts"]
+                end = at[r] + int(np.searchsorted(ts[at[r] :], until, "right"))
+                parts.append(np.array(self._runs[r][at[r] : end]))
+                at[r] = end
+            window = parts[0] if len(parts) == 1 else np.concatenate(parts)
+            yield window[np.argsort(window["ts"], kind="stable")] if len(parts) > 1 else window
+
+    def _end_of_window(self, r: int, at: int) -> int:
+        run = self._runs[r]
+        return int(run["ts"][min(at + _WINDOW, len(run)) - 1])
+
+    def _events(self, window: Events) -> Events:
+        if self._grouped:
+            return _grouped(window, in_time=self._in_time)
+        again = _alike(window)
+        self.repeats += int(again.sum())
+        return window[~again] if self._dropped else window
+
+
+def _grouped(rows: Events, in_time: bool) -> Events:
+    """One event of the rows with the same time, person and id; money and units are added up."""
+    if in_time:
+        rows = rows[np.lexsort((rows["id"], rows["who"], rows["ts"]))]
+    first = np.ones(len(rows), np.bool_)
+    first[1:] = (
+        (rows["ts"][1:] != rows["ts"][:-1])
+        | (rows["who"][1:] != rows["who"][:-1])
+        | (rows["id"][1:] != rows["id"][:-1])
+    )
+    at = first.nonzero()[0]
+    events = rows[at]
+    for name in ("amount", "quantity"):
+        events[name] = np.add.reduceat(rows[name], at) if len(at) else rows[name]
+    events["amount"] = np.round(events["amount"], 6)
+    return events
+
+
+def _alike(rows: Events) -> Bool:
+    """Which rows are as another one before, but for the id."""
+    order = np.lexsort((rows["amount"], rows["kind"], rows["who"], rows["ts"]))
+    same = np.ones(max(len(rows) - 1, 0), np.bool_)
+    for name in ("ts", "who", "kind", "amount", "quantity"):
+        column = rows[name][order]
+        same &= column[1:] == column[:-1]
+    again = np.zeros(len(rows), np.bool_)
+    again[order[1:][same]] = True
+    return again
