@@ -22,7 +22,7 @@ endef
 export KAFKA_JARS
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench bench-quick soak fmt lock clean
+.PHONY: help install demo test check bench bench-quick quality soak fmt lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -48,6 +48,9 @@ bench: .venv/.ready ## Afflux beside the obvious Faust app, results in benchmark
 
 bench-quick: .venv/.ready ## the same on few events, under 4 minutes, nothing written
 	@$(BIN)/python -m benchmarks.run --quick
+
+quality: .venv/.ready ## models beside weekly batch training, minutes; results in benchmarks/results/
+	@$(BIN)/python -m benchmarks.quality.run --write
 
 soak: .venv/.ready ## the crash tests again and again, then random accidents: ROUNDS=5 MINUTES=5
 	@$(BIN)/python -c "$$KAFKA_JARS"

@@ -34,7 +34,7 @@ from models.snapshot import to_scoring
 
 BATCH = 500
 _SLICE = 256
-_MOST_SLOTS = 8_192
+_MOST_SLOTS = 4_096
 _NONE = np.empty(0, np.int32)
 
 
@@ -49,8 +49,8 @@ class Rules:
     openings: Openings = SERVED
     widen: bool = False
     """More slots are made whenever somebody needs them: no opening is lost."""
-    every: int = 1_000
-    """Examples, of all models together, between two snapshots."""
+    every: int | None = None
+    """Examples, of all models together, between two snapshots; fewer where the log is short."""
     batch: int = BATCH
     """Events that are scored by the same snapshots."""
 
@@ -73,7 +73,9 @@ class Engine:
         self.rules = rules
         self.catalog = Catalog([m.spec for m in models], rules.openings)
         self.people = People(log.identities, self.catalog)
-        self.learner = Learner(models, self.catalog.features, Schedule(rules.every, np.inf))
+        self.learner = Learner(
+            models, self.catalog.features, Schedule(rules.every or _every(len(log)), np.inf)
+        )
         self.learner.restore({}, b"", 0, 2**62)
         self.scorer = LinearScorer(
             [untrained(m.name, m.link, self.catalog.dimension) for m in self.catalog.models]
@@ -205,6 +207,15 @@ class Engine:
             label=np.ascontiguousarray(closed["label"]),
             flags=np.ascontiguousarray(closed["flags"]),
         )
+
+
+def _every(rows: int) -> int:
+    """As a worker at the pace of the events would, as far as time allows.
+
+    >>> [_every(n) for n in (1_000, 20_000, 10**6)]
+    [50, 200, 1000]
+    """
+    return min(1_000, max(50, rows // 100))
 
 
 class _Unnamed(Sequence[str]):

@@ -48,7 +48,7 @@ class TimeColumn(_Part):
         if zone is not None:
             try:
                 ZoneInfo(zone)
-            except (ValueError, OSError) as error:
+            except (KeyError, ValueError, OSError) as error:
                 raise ValueError(f"{zone!r} is no time zone; UTC and Europe/Berlin are") from error
         return zone
 

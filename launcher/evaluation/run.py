@@ -102,12 +102,12 @@ class _read:
                 self._runs.add(events)
                 self._bar.update(task, completed=file.share)
         except BaseException:
-            self._runs.__exit__(None, None, None)
+            self._runs.close()
             raise
         return self._runs, file.skipped
 
     def __exit__(self, *why: object) -> None:
-        self._runs.__exit__(None, None, None)
+        self._runs.close()
 
 
 def _notes(result: Result, engine: Engine, log: Runs, mapping: Mapping, skipped: int) -> list[str]:

@@ -45,7 +45,7 @@ class Runs:
         """Rows that stand after a later one in the file."""
         self._grouped, self._dropped, self._in_time = grouped, repeats_dropped, in_time
         self._run = run
-        self._folder = tempfile.TemporaryDirectory(prefix="afflux-evaluate-")
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._waiting: list[Events] = []
         self._runs: list[Events] = []
         self._rows = self._held = 0
@@ -64,8 +64,13 @@ class Runs:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove what is on disk."""
         self._runs, self._waiting = [], []
-        self._folder.cleanup()
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def add(self, events: Events) -> None:
         """Rows in the order of the file."""
@@ -97,6 +102,8 @@ class Runs:
         if self._in_time:
             run = run[np.argsort(run["ts"], kind="stable")]
         if to_disk:
+            if self._folder is None:
+                self._folder = tempfile.TemporaryDirectory(prefix="afflux-evaluate-")
             name = f"{self._folder.name}/{len(self._runs)}"
             run.tofile(name)
             run = np.memmap(name, EVENT, "r")
