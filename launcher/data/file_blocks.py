@@ -96,7 +96,7 @@ def _csv(
         reader = pa_csv.open_csv(
             stream,
             read_options=pa_csv.ReadOptions(use_threads=False, block_size=BLOCK),
-            parse_options=pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=False),
+            parse_options=pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
             convert_options=pa_csv.ConvertOptions(
                 include_columns=kept, column_types=dict.fromkeys(kept, pa.string()),
                 strings_can_be_null=True, null_values=[""],
