@@ -1,6 +1,6 @@
 """Events of a file in order of time, however many: sorted runs on disk, merged while they are read.
 
-Rows come in as the file has them, a million are sorted and written to a temporary file, and
+Rows come in as the file has them, half a million are sorted and written to a temporary file, and
 reading merges the runs window by window. Memory stays that of one run and one window a run.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -17,8 +18,12 @@ from afflux.columns import Bool
 from afflux.names import Identity
 from launcher.evaluation.event_log import EVENT, Events
 
-RUN = 1_000_000
-_WINDOW = 131_072
+_NAMES = ["ts", "who", "id"]
+"""Rows that are alike in these are items of one event."""
+
+RUN = 500_000
+_WINDOW = 65_536
+"""Rows of a run that are in memory while runs are merged."""
 
 
 class Runs:
@@ -47,7 +52,7 @@ class Runs:
         self._run = run
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._waiting: list[Events] = []
-        self._runs: list[Events] = []
+        self._runs: list[_Window] = []
         self._rows = self._held = 0
         self._latest = -(2**62)
 
@@ -90,6 +95,8 @@ class Runs:
         self.done = self.repeats = 0
         if self._waiting:
             self._spill(to_disk=bool(self._runs))
+        for run in self._runs:
+            run.rewind()
         for window in self._merged() if self._in_time else self._as_they_are():
             self.done += len(window)
             events = self._events(window)
@@ -101,36 +108,34 @@ class Runs:
         self._waiting, self._held = [], 0
         if self._in_time:
             run = run[np.argsort(run["ts"], kind="stable")]
-        if to_disk:
-            if self._folder is None:
-                self._folder = tempfile.TemporaryDirectory(prefix="afflux-evaluate-")
-            name = f"{self._folder.name}/{len(self._runs)}"
-            run.tofile(name)
-            run = np.memmap(name, EVENT, "r")
-        self._runs.append(run)
+        self._runs.append(self._stored(run) if to_disk else _Window(len(run), run))
+
+    def _stored(self, run: Events) -> _Window:
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="afflux-evaluate-")
+        path = Path(self._folder.name) / str(len(self._runs))
+        run.tofile(path)
+        return _Window(len(run), path=path)
 
     def _as_they_are(self) -> Iterator[Events]:
+        """The last event of a window waits for the next one, which may have more items of it."""
+        waiting = np.empty(0, EVENT)
         for run in self._runs:
-            for at in range(0, len(run), _WINDOW):
-                yield np.array(run[at : at + _WINDOW])
+            while run.fill():
+                window = np.concatenate([waiting, run.take(None)])
+                other = (window[_NAMES] != window[_NAMES][-1]).nonzero()[0]
+                end = int(other[-1]) + 1 if len(other) else 0
+                yield window[:end]
+                waiting = window[end:]
+        yield waiting
 
     def _merged(self) -> Iterator[Events]:
         """Windows of all runs together; rows of the same time are in the same window."""
-        at = [0] * len(self._runs)
-        while open_runs := [r for r, run in enumerate(self._runs) if at[r] < len(run)]:
-            until = min(self._end_of_window(r, at[r]) for r in open_runs)
-            parts = []
-            for r in open_runs:
-                ts = self._runs[r]["ts"]
-                end = at[r] + int(np.searchsorted(ts[at[r] :], until, "right"))
-                parts.append(np.array(self._runs[r][at[r] : end]))
-                at[r] = end
+        while filled := [run for run in self._runs if run.fill()]:
+            ends = [run.whole_until() for run in filled if not run.ends]
+            parts = [run.take(min(ends, default=None)) for run in filled]
             window = parts[0] if len(parts) == 1 else np.concatenate(parts)
             yield window[np.argsort(window["ts"], kind="stable")] if len(parts) > 1 else window
-
-    def _end_of_window(self, r: int, at: int) -> int:
-        run = self._runs[r]
-        return int(run["ts"][min(at + _WINDOW, len(run)) - 1])
 
     def _events(self, window: Events) -> Events:
         if self._grouped:
@@ -138,6 +143,54 @@ class Runs:
         again = _alike(window)
         self.repeats += int(again.sum())
         return window[~again] if self._dropped else window
+
+
+class _Window:
+    """The part of a run that is in memory; the rest is in its file."""
+
+    def __init__(self, rows: int, whole: Events | None = None, path: Path | None = None) -> None:
+        self._rows, self._whole, self._path = rows, whole, path
+        self.rewind()
+
+    def rewind(self) -> None:
+        """Back to the first row."""
+        self._held: Events = np.empty(0, EVENT)
+        self._at = 0
+
+    @property
+    def ends(self) -> bool:
+        """All that is left is in memory."""
+        return self._at == self._rows
+
+    def fill(self) -> bool:
+        """Hold some rows; False at the end of the run."""
+        if not len(self._held):
+            self._read()
+        return len(self._held) > 0
+
+    def whole_until(self) -> int:
+        """Up to this time, it included, all rows that are left are held."""
+        while not self.ends and self._held["ts"][0] == self._held["ts"][-1]:
+            self._read()
+        return int(self._held["ts"][-1]) - (not self.ends)
+
+    def take(self, until: int | None) -> Events:
+        """The rows up to this time, it included; all that are held for None."""
+        end = len(self._held)
+        if until is not None:
+            end = int(np.searchsorted(self._held["ts"], until, "right"))
+        taken, self._held = self._held[:end], self._held[end:]
+        return taken
+
+    def _read(self) -> None:
+        count = min(_WINDOW, self._rows - self._at)
+        if self._whole is not None:
+            more = self._whole[self._at : self._at + count]
+        else:
+            assert self._path is not None
+            more = np.fromfile(self._path, EVENT, count, offset=self._at * EVENT.itemsize)
+        self._at += count
+        self._held = np.concatenate([self._held, more]) if len(self._held) else more
 
 
 def _grouped(rows: Events, in_time: bool) -> Events:

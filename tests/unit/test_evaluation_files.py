@@ -13,6 +13,7 @@ import pytest
 
 from afflux.columns import Kind
 from evaluation_files import csv, mapping, read
+from launcher.evaluation import runs as runs_module
 from launcher.evaluation.errors import FileError, ValueFault
 from launcher.evaluation.event_log import EVENT, Events
 from launcher.evaluation.runs import Runs
@@ -211,8 +212,9 @@ def random_rows(n: int) -> Events:
 
 
 @pytest.mark.parametrize("run", [1, 700, 10_000])
-def test_runs_on_disk_are_one_log(run: int) -> None:
+def test_runs_on_disk_are_one_log(monkeypatch: pytest.MonkeyPatch, run: int) -> None:
     """However small the sorted runs are, the log is the same, and can be read again."""
+    monkeypatch.setattr(runs_module, "_WINDOW", 50)
     rows = random_rows(5_000)
     with Runs([], run=run) as runs:
         for at in range(0, 5_000, 130):
@@ -221,6 +223,18 @@ def test_runs_on_disk_are_one_log(run: int) -> None:
             events = np.concatenate(list(runs.blocks(size)))
             assert events.tobytes() == rows[np.argsort(rows["ts"], kind="stable")].tobytes()
     assert runs.out_of_order > 4_000
+
+
+def test_groups_in_the_order_of_the_file_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Items that stand together are one event, wherever windows end."""
+    monkeypatch.setattr(runs_module, "_WINDOW", 7)
+    rows = np.repeat(random_rows(300), 5)
+    with Runs([], grouped=True, in_time=False, run=60) as runs:
+        for at in range(0, 1_500, 50):
+            runs.add(rows[at : at + 50])
+        events = np.concatenate(list(runs.blocks(40)))
+    assert events["id"].tolist() == rows["id"][::5].tolist()
+    assert runs.done == 1_500
 
 
 def test_groups_over_runs_are_whole() -> None:
