@@ -4,7 +4,7 @@ PYTHONS ?= python3.12 python3.11 python3 python
 ROUNDS  ?= 5
 MINUTES ?= 5
 WORKERS ?= 3
-EXTRAS  := demo,dev,embedded,registry
+EXTRAS  := demo,dev,embedded,evaluate,registry
 BIN     := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock
 QUICK   := -m 'not kafka and not embedded and not redis and not slow' \
@@ -22,7 +22,7 @@ endef
 export KAFKA_JARS
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench bench-quick soak fmt lock clean
+.PHONY: help install demo test check bench bench-quick quality soak fmt lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -49,6 +49,9 @@ bench: .venv/.ready ## Afflux beside the obvious Faust app, results in benchmark
 bench-quick: .venv/.ready ## the same on few events, under 4 minutes, nothing written
 	@$(BIN)/python -m benchmarks.run --quick
 
+quality: .venv/.ready ## models beside weekly batch training, minutes; results in benchmarks/results/
+	@$(BIN)/python -m benchmarks.quality.run --write
+
 soak: .venv/.ready ## the crash tests again and again, then random accidents: ROUNDS=5 MINUTES=5
 	@$(BIN)/python -c "$$KAFKA_JARS"
 	@PYTHONPATH=tests/support $(BIN)/python -m pytest -p project_soak --rounds $(ROUNDS) \
@@ -62,7 +65,7 @@ fmt: .venv/.ready ## format the code and put imports in order
 lock: .venv/.ready ## newest versions that fit pyproject.toml into requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/python -m uv pip compile --quiet --universal --upgrade --python-version 3.11 \
-	  --no-header --no-annotate --no-emit-index-url $(foreach e,demo dev embedded registry,--extra $(e)) \
+	  --no-header --no-annotate --no-emit-index-url $(foreach e,demo dev embedded evaluate registry,--extra $(e)) \
 	  pyproject.toml -o requirements.lock
 
 clean: ## remove caches and build products (not .venv, not data)
@@ -88,7 +91,7 @@ clean: ## remove caches and build products (not .venv, not data)
 	@$(INSTALL) -e '.[$(EXTRAS)]' || { \
 	  echo "not everything can be had here; trying the parts one by one" >&2; \
 	  $(INSTALL) -e '.[dev]' || exit 1; \
-	  for extra in registry embedded demo; do \
+	  for extra in registry embedded demo evaluate; do \
 	    $(INSTALL) -e ".[$$extra]" || echo "going on without the extra '$$extra'" >&2; \
 	  done; }
 	@touch $@

@@ -13,7 +13,7 @@ from afflux.columns import I64
 from afflux.features import FEATURES
 from afflux.features.channels import CHANNELS, COUNTED
 from afflux.features.contract import FieldList, Fields
-from afflux.outcomes import SLOTS, ModelSpec, Rules
+from afflux.outcomes import ModelSpec, Openings, Rules
 from afflux.scoring import FACTORS
 
 _LARGEST = 60_000.0
@@ -27,6 +27,7 @@ class Catalog:
 
     Attributes:
         models: the models, in the order of their columns; `rules` has their outcomes as arrays.
+        openings: which events open examples.
         features: names of the columns of `matrix`; `phrases` says them to marketers.
         fragment: dtype of what a dataset knows of an identity, a pure function of the log.
         served: dtype of what was served of it, which depends on the snapshots of the day.
@@ -34,7 +35,7 @@ class Catalog:
         layout: hash of all this; rows of another layout are refused.
     """
 
-    def __init__(self, models: Sequence[ModelSpec]) -> None:
+    def __init__(self, models: Sequence[ModelSpec], openings: Openings | None = None) -> None:
         if not 0 < len(models) <= MAX_MODELS:
             raise ValueError(f"{len(models)} models; a catalog has 1 to {MAX_MODELS}")
         if len({m.name for m in models}) < len(models):
@@ -43,6 +44,11 @@ class Catalog:
             if model.eligible.channel not in COUNTED:
                 raise ValueError(f"{model.name}: no channel counts {model.eligible.channel!r}")
         self.models = tuple(models)
+        self.openings = openings or Openings()
+        if self.openings.slots < 1 or self.openings.gap_ms < 1:
+            raise ValueError("openings need at least one slot and a gap of 1 ms")
+        self.opening_kind = np.zeros(256, np.bool_)
+        self.opening_kind[list(self.openings.kinds)] = True
         self.rules = Rules.of(self.models)
         self.features = tuple(name for f in FEATURES for name in f.names)
         self.phrases = tuple(phrase for f in FEATURES for phrase in f.phrases)
@@ -53,8 +59,10 @@ class Catalog:
         """Of each model its bit, the number of its channel, what that must reach, its deadline."""
         m, d = len(self.models), len(self.features)
         fields = [f.fields for f in FEATURES]
-        self.fragment = _dtype(rows.HEADER, *fields, rows.RECENT_IDS, _slots(m))
-        self.served = _dtype(_served(m, d))
+        self.fragment = _dtype(
+            rows.HEADER, *fields, rows.RECENT_IDS, _slots(m, self.openings.slots)
+        )
+        self.served = _dtype(_served(m, d, self.openings.slots))
         self.closed = _dtype(_closed(d))
         self.layout = self._layout()
 
@@ -104,10 +112,12 @@ class Catalog:
         return values.astype(np.float16)
 
     def _layout(self) -> int:
-        what = repr(
-            (self.fragment.descr, self.served.descr, self.features, [repr(m) for m in self.models])
-        )
-        return int.from_bytes(hashlib.sha256(what.encode()).digest()[:8], "little")
+        what: tuple[object, ...] = (
+            self.fragment.descr, self.served.descr, self.features, [repr(m) for m in self.models],
+        )  # fmt: skip
+        if self.openings != Openings():
+            what = (*what, self.openings)
+        return int.from_bytes(hashlib.sha256(repr(what).encode()).digest()[:8], "little")
 
 
 def _dtype(*lists: FieldList) -> np.dtype[np.void]:
@@ -116,17 +126,17 @@ def _dtype(*lists: FieldList) -> np.dtype[np.void]:
     return np.dtype(sorted(fields, key=lambda f: -np.dtype(f[1]).itemsize))
 
 
-def _slots(models: int) -> FieldList:
+def _slots(models: int, slots: int) -> FieldList:
     return (
         ("last_open", "<i8", ()),
-        ("slot_ts", "<i8", (SLOTS,)),
-        ("slot_offset", "<i8", (SLOTS,)),
-        ("slot_open", "<u4", (SLOTS,)),
-        ("slot_progress", "<f8", (SLOTS, models)),
+        ("slot_ts", "<i8", (slots,)),
+        ("slot_offset", "<i8", (slots,)),
+        ("slot_open", "<u4", (slots,)),
+        ("slot_progress", "<f8", (slots, models)),
     )
 
 
-def _served(models: int, features: int) -> FieldList:
+def _served(models: int, features: int, slots: int) -> FieldList:
     return (
         ("layout", "<u8", ()),
         ("as_of_ts", "<i8", ()),
@@ -139,9 +149,9 @@ def _served(models: int, features: int) -> FieldList:
         ("trusted", "u1", (models,)),
         ("factor", "u1", (models, FACTORS)),
         ("contribution", "<f2", (models, FACTORS)),
-        ("slot_vector", "<f2", (SLOTS, features)),
-        ("slot_value", "<f4", (SLOTS, models)),
-        ("slot_version", "<u8", (SLOTS, models)),
+        ("slot_vector", "<f2", (slots, features)),
+        ("slot_value", "<f4", (slots, models)),
+        ("slot_version", "<u8", (slots, models)),
     )
 
 

@@ -1,7 +1,8 @@
 """Openings and closings of examples: which events open one, what counts, when it is labelled.
 
-An event opens a slot when it is not late within its fragment, comes a week or more after the last
-opening, some model is eligible and its deadline lies ahead of W, and a slot is free. What is due
+An event opens a slot when it is of a kind that opens, is not late within its fragment, comes long
+enough after the last opening (a week, see `Openings`), some model is eligible and its deadline lies
+ahead of W, and a slot is free. What is due
 at W(o) is closed before the record at o folds; so a record counts for a model only as long as
 its deadline is not before W(o).
 """
@@ -11,10 +12,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from afflux.columns import F64, I64, Bool
+from afflux.columns import F64, I64, U8, Bool
 from afflux.examples import LABEL_UNCERTAIN
 from afflux.features.channels import channel_of_kind
-from afflux.outcomes import NEVER, OPENING_GAP_MS, Masks, Rules, deadlines
+from afflux.outcomes import NEVER, Masks, Rules, deadlines
 from afflux.segments import largest_before, running_sum, some
 from afflux.workspace import Rows, Stretch, Workspace
 
@@ -24,7 +25,9 @@ def candidates(work: Workspace, s: Stretch) -> Masks:
     mask = np.zeros(len(s), np.uint32)
     rows = work.rows
     opened = rows["last_open"][s.row]
-    spaced = (opened == 0) | (s.ts >= opened + OPENING_GAP_MS)
+    spaced = (opened == 0) | (s.ts >= opened + work.catalog.openings.gap_ms)
+    if work.catalog.openings.kinds:
+        spaced &= work.catalog.opening_kind[s.kind]
     if not some(spaced):
         return mask
     spaced &= s.ts >= largest_before(s.ts, rows["last_ts"][s.row], s.start)
@@ -77,7 +80,20 @@ def count(work: Workspace, s: Stretch) -> None:
     m, k, slot = counted.nonzero()
     if len(m):
         x = np.where(rules.amount[m], s.amount[at[k]], 1.0)
+        bits = rules.every[m]
+        if some(bits):
+            _see_kinds(rows["slot_progress"], (row[k][bits], slot[bits], m[bits]), kind[k][bits])
+            k, slot, m, x = k[~bits], slot[~bits], m[~bits], x[~bits]
         np.add.at(rows["slot_progress"], (row[k], slot, m), x)
+
+
+def _see_kinds(progress: F64, at: tuple[I64, I64, I64], kind: U8) -> None:
+    """Add kinds to sets of bits that are kept as numbers."""
+    place, of = np.unique(np.ravel_multi_index(at, progress.shape), return_inverse=True)
+    flat = progress.reshape(-1)
+    bits = flat[place].astype(np.int64)
+    np.bitwise_or.at(bits, of, np.int64(1) << kind.astype(np.int64))
+    flat[place] = bits
 
 
 def open_slots(work: Workspace, s: Stretch, mask: Masks) -> None:
@@ -167,27 +183,40 @@ def _labels(
     """What linked identities did counts for flagged examples only: it is not of this log."""
     rules = work.catalog.rules
     progress = work.rows["slot_progress"][row, slot, model]
-    happened = progress > 0
+    every = rules.every[model]
+    happened: Bool = np.where(every, progress == rules.wanted[model], progress > 0)
     linked = work.fetched.linked
     if linked is not None and len(linked):
         opened = work.rows["slot_ts"][row, slot]
-        happened |= uncertain & _linked_happened(work, row, opened, model)
+        seen = _linked_kinds(work, row, opened, model)
+        elsewhere: Bool = np.asarray(seen.any(axis=1))
+        if some(every):
+            elsewhere = np.where(every, _all_kinds(rules, model, progress, every, seen), elsewhere)
+        happened |= uncertain & elsewhere
     yes = (happened != rules.negated[model]).astype(np.float64)
     return np.where(rules.amount[model], progress, yes)
 
 
-def _linked_happened(work: Workspace, row: I64, opened: I64, model: I64) -> Bool:
-    """Whether a linked identity's last event of a counted kind lies in the window."""
+def _linked_kinds(work: Workspace, row: I64, opened: I64, model: I64) -> Bool:
+    """(rows, kinds): of which counted kinds a linked identity's last event lies in the window."""
     rules, linked = work.catalog.rules, work.fetched.linked
     assert linked is not None
     pairs = np.nonzero(row[:, None] == work.fetched.linked_owner)
     last = linked["kind_last"][pairs[1]]
     first, m = opened[pairs[0]][:, None], model[pairs[0]]
     inside = (first < last) & (last <= first + rules.window[m][:, None])
-    hit = (inside & rules.counts[m, : last.shape[1]]).any(axis=1)
-    happened = np.zeros(len(row), np.bool_)
-    happened[pairs[0][hit]] = True
-    return happened
+    seen = np.zeros((len(row), last.shape[1]), np.bool_)
+    np.logical_or.at(seen, pairs[0], inside & rules.counts[m, : last.shape[1]])
+    return seen
+
+
+def _all_kinds(rules: Rules, model: I64, progress: F64, every: Bool, seen: Bool) -> Bool:
+    """Whether each kind came, here or to a linked identity."""
+    kinds = seen.shape[1]
+    bits = np.where(every, progress, 0.0).astype(np.int64)
+    came = seen | (((bits[:, None] >> np.arange(kinds)) & 1) > 0)
+    every_kind: Bool = np.asarray((came >= rules.counts[model, :kinds]).all(axis=1))
+    return every_kind
 
 
 def _flags(rows: Rows, row: I64, deadline: I64) -> NDArray[np.uint8]:

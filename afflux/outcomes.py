@@ -13,18 +13,27 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from afflux.columns import I64, Bool, Kind
+from afflux.columns import F64, I64, Bool, Kind
 from afflux.limits import DAY_MS, HOUR_MS
 from afflux.names import ModelName
 from afflux.scoring import Link
 
-Form = Literal["will", "will_not", "amount"]
+Form = Literal["will", "will_all", "will_not", "amount"]
 
-SLOTS = 5
-"""Openings of a fragment that can be open at the same time."""
 
-OPENING_GAP_MS = 7 * DAY_MS
-"""Event time between two openings of a fragment, at least."""
+@dataclass(frozen=True, slots=True)
+class Openings:
+    """Which events of a fragment open examples.
+
+    The default is what an installation serves. Evaluation may open at every event: it has room.
+    """
+
+    slots: int = 5
+    """Openings that can be open at the same time."""
+    gap_ms: int = 7 * DAY_MS
+    """Event time between two openings, at least 1: deadlines name examples."""
+    kinds: tuple[Kind, ...] = ()
+    """Kinds of events that open; none named is all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +48,9 @@ class Eligible:
 class Outcome:
     """What happens, counted over events with open_ts < timestamp <= open_ts + window.
 
-    form "will": label 1 when any event of `kinds` came, "will_not": label 1 when none came,
-    "amount": label is the sum of the amounts of those events.
+    form "will": label 1 when any event of `kinds` came, "will_all": label 1 when one of each of
+    them came, "will_not": label 1 when none came, "amount": label is the sum of the amounts of
+    those events.
 
     >>> Outcome("will_not", (Kind.PURCHASE,), 14 * DAY_MS).describe()
     'no purchase within 14 days'
@@ -59,11 +69,15 @@ class Outcome:
 
     def describe(self) -> str:
         """The outcome in words."""
-        what = " or ".join(k.name.lower().replace("_", " ") for k in self.kinds)
+        join = " and " if self.form == "will_all" else " or "
+        what = join.join(k.name.lower().replace("_", " ") for k in self.kinds)
         days = f"{self.window_ms / DAY_MS:g} days"
         if self.form == "amount":
             return f"amount of {what} events in the next {days}"
-        return f"{'no' if self.form == 'will_not' else 'any'} {what} within {days}"
+        return f"{_WORDS[self.form]} {what} within {days}"
+
+
+_WORDS = {"will": "any", "will_all": "all of", "will_not": "no"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +114,10 @@ class Rules:
     """Models whose label is an amount."""
     negated: Bool
     """Models whose label is 1 when nothing happened."""
+    every: Bool
+    """Models whose label is 1 when each of their kinds came: their progress is a set of bits."""
+    wanted: F64
+    """Of those models the bits of all kinds."""
 
     @staticmethod
     def of(models: Sequence[ModelSpec]) -> Rules:
@@ -116,6 +134,8 @@ class Rules:
             any_counts=np.array([bool(kind.any()) for kind in counts.T]),
             amount=np.array([o.form == "amount" for o in outcomes]),
             negated=np.array([o.form == "will_not" for o in outcomes]),
+            every=np.array([o.form == "will_all" for o in outcomes]),
+            wanted=np.array([float(sum({1 << kind for kind in o.kinds})) for o in outcomes]),
         )
 
 

@@ -17,7 +17,7 @@ from afflux.identity import Edges
 from afflux.limits import StepSettings
 from afflux.merge import merge
 from afflux.outcome import Control, Fetched
-from afflux.outcomes import NEVER, SLOTS, Rules, deadlines
+from afflux.outcomes import NEVER, Rules, deadlines
 from afflux.segments import by_row, every, filled, some, starts
 from afflux.watermark import Passage
 
@@ -135,7 +135,7 @@ class Workspace:
         """(model, row, slot) -> its deadline, NEVER where it is not open."""
         """Earliest open deadline of each row, NEVER where nothing is open."""
         self.was_deadline = self.deadline.copy()
-        self.opening: I64 = filled((n, SLOTS), -1)
+        self.opening: I64 = filled((n, catalog.openings.slots), -1)
         """(row, slot) -> index of the opening of this step that is in it."""
         self.opened_by: I64 = filled((n, 2), -1)
         """Row -> the last event of this step that opened a slot, and the index of that opening."""

@@ -12,6 +12,7 @@ from launcher.commands.config import show_config
 from launcher.commands.demo import demo
 from launcher.commands.dlq import dlq
 from launcher.commands.doctor import doctor
+from launcher.commands.evaluate import evaluate
 from launcher.commands.produce import produce
 from launcher.commands.profile import profile
 from launcher.commands.rekey import rekey
@@ -35,6 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo")(demo)
+app.command("evaluate")(evaluate)
 app.command("up")(up)
 app.command("worker")(worker)
 app.add_typer(topics, name="topics")
@@ -51,7 +53,8 @@ app.command("version")(show_version)
 def main() -> None:
     """Run the command line; errors that a person can put right have no stack trace.
 
-    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a partition must not go on, 130 interrupted.
+    Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a partition must not go on, 130 interrupted; of
+    `evaluate` also 4 wrong mapping, 5 wrong file, 6 wrong value in a row.
     """
     try:
         app()
@@ -63,7 +66,7 @@ def main() -> None:
         sys.exit(BROKEN_PIPE)
     except AffluxError as error:
         report(str(error), hint_of(error))
-        sys.exit(1)
+        sys.exit(getattr(error, "exit_code", 1))
 
 
 if __name__ == "__main__":

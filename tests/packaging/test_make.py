@@ -10,7 +10,19 @@ import pytest
 
 from project_files import ROOT, documents, inline_code, make_targets
 
-PROMISED = {"help", "demo", "test", "check", "bench", "bench-quick", "soak", "fmt", "clean", "lock"}
+PROMISED = {
+    "help",
+    "demo",
+    "test",
+    "check",
+    "bench",
+    "bench-quick",
+    "quality",
+    "soak",
+    "fmt",
+    "clean",
+    "lock",
+}
 
 make = pytest.mark.skipif(shutil.which("make") is None, reason="no make here")
 

@@ -8,11 +8,16 @@ from itertools import cycle
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from afflux.catalog import Catalog
+from afflux.columns import Kind
 from afflux.identity import Edges
+from afflux.names import ModelName
 from afflux.outcome import Control
+from afflux.outcomes import Eligible, ModelSpec, Openings, Outcome
+from afflux.scoring import Scorer
 from afflux.step import StepSettings
 from core_cases import CATALOG, linear_scorer
-from core_logs import CUTS, LOGS
+from core_logs import CUTS, DAY, LOGS
 from core_replay import Replay
 from oracle import Oracle, Record
 
@@ -20,9 +25,29 @@ SETTINGS = StepSettings(shards=8)
 SCORER = linear_scorer()
 
 
-def replayed(log: Sequence[Record], cuts: Sequence[tuple[int, int]]) -> Replay:
+CATALOGS = [
+    Catalog(CATALOG.models, Openings(slots=12, gap_ms=1)),
+    Catalog(
+        [
+            ModelSpec(
+                ModelName("both"), Outcome("will_all", (Kind.PURCHASE, Kind.EXPOSURE), 7 * DAY)
+            ),
+            ModelSpec(ModelName("any"), Outcome("will", (Kind.EXPOSURE,), DAY), Eligible("events")),
+        ],
+        Openings(slots=2, gap_ms=1, kinds=(Kind.PURCHASE, Kind.EXPOSURE)),
+    ),
+]
+"""Other rules of opening than the one that is served, and the other forms of outcomes."""
+
+
+def replayed(
+    log: Sequence[Record],
+    cuts: Sequence[tuple[int, int]],
+    catalog: Catalog = CATALOG,
+    scorer: Scorer = SCORER,
+) -> Replay:
     """The log folded in batches of so many offsets."""
-    replay, base, end = Replay(CATALOG, SCORER, SETTINGS), 0, log[-1].offset + 1
+    replay, base, end = Replay(catalog, scorer, SETTINGS), 0, log[-1].offset + 1
     for size, lagging in cycle(cuts):
         if base >= end:
             break
@@ -32,9 +57,9 @@ def replayed(log: Sequence[Record], cuts: Sequence[tuple[int, int]]) -> Replay:
     return replay
 
 
-def told(log: Sequence[Record]) -> Oracle:
+def told(log: Sequence[Record], catalog: Catalog = CATALOG) -> Oracle:
     """The log in the oracle's words."""
-    oracle = Oracle(CATALOG, SETTINGS)
+    oracle = Oracle(catalog, SETTINGS)
     for record in log:
         oracle.feed(record)
     return oracle
@@ -47,9 +72,10 @@ def unaddressed(derived: Sequence[Control]) -> list[tuple[object, ...]]:
 
 def assert_same(replay: Replay, oracle: Oracle) -> None:
     """Everything that is a function of the log."""
-    blank = CATALOG.new_fragments(1).tobytes()
+    catalog = oracle.catalog
+    blank = catalog.new_fragments(1).tobytes()
     for identity, row in oracle.rows.items():
-        assert replay.fragments.get(identity, blank) == row.encode(CATALOG)
+        assert replay.fragments.get(identity, blank) == row.encode(catalog)
         assert replay.deadlines.get(identity, 0) == oracle.deadline(identity)
         stored = dict(Edges.decode(replay.edges.get(identity)))
         assert stored == oracle.edges.get(identity, {})
@@ -70,3 +96,14 @@ def test_any_batches_equal_the_oracle(
 ) -> None:
     """Rows, counters, positions, edges, deadlines and examples are those of the oracle."""
     assert_same(replayed(log, cuts), told(log))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("catalog", CATALOGS, ids=["every event", "some kinds, two slots"])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(log=LOGS, cuts=CUTS)
+def test_other_openings_equal_the_oracle(
+    catalog: Catalog, log: Sequence[Record], cuts: Sequence[tuple[int, int]]
+) -> None:
+    """So it is where every event opens an example, or only some kinds do and slots run out."""
+    assert_same(replayed(log, cuts, catalog, linear_scorer(catalog)), told(log, catalog))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from afflux.catalog import Catalog
 from afflux.codes import Code
+from afflux.features.channels import CHANNELS
 from afflux.limits import StepSettings
 from afflux.names import Identity
 from afflux.outcome import Control, Rejected
@@ -103,7 +104,11 @@ class Oracle:
 
     def _row(self, identity: Identity, identity_hash: int) -> Row:
         self.shard[identity] = identity_hash % self.settings.shards
-        return self.rows.setdefault(identity, Row(len(self.catalog.models)))
+        return self.rows.setdefault(identity, self._new_row())
+
+    def _new_row(self, last_offset: int = -1, deleted_at: int = 0) -> Row:
+        slots: list[Slot | None] = [None] * self.catalog.openings.slots
+        return Row(len(self.catalog.models), last_offset, deleted_at, slots=slots)
 
     def _event(self, e: Event) -> None:
         before = self.w
@@ -130,20 +135,26 @@ class Oracle:
             for m in slot.models:
                 outcome = self.catalog.models[m].outcome
                 inside = slot.ts < e.timestamp <= slot.ts + outcome.window_ms
-                if inside and e.kind in outcome.kinds:
+                if not inside or e.kind not in outcome.kinds:
+                    continue
+                if outcome.form == "will_all":
+                    slot.progress[m] = float(int(slot.progress[m]) | 1 << e.kind)
+                else:
                     slot.progress[m] += min(e.amount, MOST) if outcome.form == "amount" else 1.0
 
     def _open(self, row: Row, e: Event) -> None:
         late = e.timestamp < row.last_ts
-        early = row.last_open and e.timestamp < row.last_open + 7 * DAY
+        rule = self.catalog.openings
+        early = row.last_open and e.timestamp < row.last_open + rule.gap_ms
+        opens = not rule.kinds or e.kind in rule.kinds
         free = [i for i, s in enumerate(row.slots) if s is None]
         models = {
             m
             for m, spec in enumerate(self.catalog.models)
-            if row.life[1] >= spec.eligible.at_least
+            if row.life[CHANNELS.index(spec.eligible.channel)] >= spec.eligible.at_least
             and e.timestamp + spec.outcome.window_ms + spec.outcome.lateness_ms > self.w
         }
-        if not late and not early and free and models:
+        if opens and not late and not early and free and models:
             progress = [0.0] * len(self.catalog.models)
             vector = row.vector(e.timestamp)
             row.slots[free[0]] = Slot(e.timestamp, e.offset, models, progress, vector)
@@ -170,6 +181,7 @@ class Oracle:
         happened = slot.progress[m] > 0
         label = {
             "will": float(happened),
+            "will_all": float(slot.progress[m] == sum(1 << k for k in spec.outcome.kinds)),
             "will_not": float(not happened),
             "amount": slot.progress[m],
         }[spec.outcome.form]
@@ -246,9 +258,7 @@ class Oracle:
         if c.timestamp <= row.deleted_at:
             return
         if c.kind == "delete":
-            self.rows[c.identity] = Row(
-                len(self.catalog.models), last_offset=c.offset, deleted_at=c.timestamp
-            )
+            self.rows[c.identity] = self._new_row(c.offset, c.timestamp)
             self.edges.pop(c.identity, None)
         elif c.other is not None:
             edge = (c.timestamp, c.event_id, c.kind == "edge")

@@ -1,0 +1,1 @@
+"""How good predictions are, beside what a batch team would run."""

@@ -1,0 +1,40 @@
+"""A data set of the demo as compact events, for evaluation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import xxhash
+
+from afflux.columns import KIND_OF_EVENT_TYPE, Kind
+from afflux.names import Identity
+from launcher.data.shape import DataSet
+from launcher.evaluation.event_log import EVENT, EventsInMemory
+
+
+def compact(data: DataSet) -> EventsInMemory:
+    """All events of a data set, in its order."""
+    table = data.events.combine_chunks()
+    events = np.zeros(table.num_rows, EVENT)
+    people = _codes(table["person"])
+    types = _codes(table["type"])
+    kinds = [KIND_OF_EVENT_TYPE.get(t, Kind.OTHER) for t in types.dictionary.to_pylist()]
+    items = table["items"].combine_chunks()
+    units = pc.fill_null(items.flatten().field("quantity"), 0).to_numpy().astype(np.float64)
+    ends = np.concatenate([[0.0], np.cumsum(units)])
+    at = items.offsets.to_numpy() - items.offsets[0].as_py()
+    ids = table["id"].cast(pa.binary()).to_pylist()
+    events["ts"] = table["timestamp"].to_numpy()
+    events["id"] = [xxhash.xxh3_64_intdigest(i) or 1 for i in ids]
+    events["amount"] = pc.fill_null(table["total"], 0.0).to_numpy()
+    events["quantity"] = ends[at[1:]] - ends[at[:-1]]
+    events["who"] = people.indices.to_numpy()
+    events["kind"] = np.array(kinds, np.uint8)[types.indices.to_numpy()]
+    names = people.dictionary.to_pylist()
+    return EventsInMemory([Identity(f"{data.namespace}:{n}".encode()) for n in names], events)
+
+
+def _codes(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    coded = column.dictionary_encode().combine_chunks()
+    return coded.chunk(0) if isinstance(coded, pa.ChunkedArray) else coded

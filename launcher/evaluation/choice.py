@@ -1,0 +1,71 @@
+"""Which models are evaluated: those of the package, with their own outcomes or others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from afflux.names import ModelName
+from launcher.errors import LauncherError
+from launcher.evaluation.outcome_words import Wanted, parse
+from models import discover
+from models.contract import Model
+
+Outcomes = Mapping[str, str]
+"""Name of a model -> its outcome in words."""
+
+
+def choose(names: Sequence[str], outcomes: Outcomes) -> list[Model]:
+    """The models to evaluate, by name; all discovered ones and those of `outcomes` if no name.
+
+    A name that is not discovered must be one of `outcomes`: its model learns as the discovered
+    one of the same kind does. Raises LauncherError.
+    """
+    known: dict[str, Model] = {m.spec.name: m for m in discover()}
+    wanted = list(dict.fromkeys(names)) or [*known, *(n for n in outcomes if n not in known)]
+    for name in [*wanted, *outcomes]:
+        if name not in known and name not in outcomes:
+            raise LauncherError(
+                f"there is no model {name!r}",
+                hint=f"there are {', '.join(known)}; or say its outcome, with "
+                f'--outcome "{name}: no commerce.purchases within 14d" or in the mapping',
+            )
+    return [_model(name, outcomes.get(name), known) for name in wanted]
+
+
+def named(outcomes: Sequence[str], models: Sequence[str]) -> dict[str, str]:
+    """Outcomes of the command line by model: "NAME: words", or words where one model is named.
+
+    >>> named(["spend: amount of commerce.purchases within 4w"], [])
+    {'spend': 'amount of commerce.purchases within 4w'}
+    """
+    found: dict[str, str] = {}
+    for text in outcomes:
+        name, colon, words = text.partition(":")
+        if not colon:
+            name, words = (models[0] if len(models) == 1 else "outcome"), text
+        name = name.strip()
+        if not name.isidentifier():
+            raise LauncherError(f"{name!r} is no name of a model", hint="letters, digits and _")
+        if name in found:
+            raise LauncherError(
+                f"two outcomes are of the model {name!r}", hint='name them: "NAME: outcome"'
+            )
+        found[name] = words.strip()
+    return found
+
+
+def _model(name: str, words: str | None, known: Mapping[str, Model]) -> Model:
+    if words is None:
+        return known[name]
+    wanted: Wanted = parse(words)
+    amount = wanted.outcome.form == "amount"
+    alike = [m for m in known.values() if (m.spec.link == "amount") == amount]
+    like = known.get(name)
+    if like is None or like not in alike:
+        if not alike:
+            raise LauncherError(f"no model learns what {words!r} asks for")
+        like = alike[0]
+    eligible = wanted.eligible or like.spec.eligible
+    spec = replace(like.spec, name=ModelName(name), outcome=wanted.outcome, eligible=eligible)
+    return replace(like, spec=spec)

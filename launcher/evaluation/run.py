@@ -1,0 +1,149 @@
+"""An evaluation from beginning to end: mapping, file, replay, comparison."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from afflux.codes import Code
+from afflux.columns import KIND_OF_EVENT_TYPE
+from afflux.outcomes import Openings
+from launcher.errors import LauncherError
+from launcher.evaluation.batch_oracle import check_installed
+from launcher.evaluation.choice import choose, named
+from launcher.evaluation.compared import Asked, compared
+from launcher.evaluation.engine import EVERY_EVENT, Engine, Rules
+from launcher.evaluation.errors import MappingError
+from launcher.evaluation.mapping import Mapping, OpeningRule, load
+from launcher.evaluation.outcome_words import OutcomeError, duration_ms
+from launcher.evaluation.result import Result
+from launcher.evaluation.runs import Runs
+
+
+@dataclass(frozen=True)
+class Options:
+    """As given on the command line."""
+
+    file: Path
+    mapping: Path
+    models: tuple[str, ...] = ()
+    outcomes: tuple[str, ...] = ()
+    openings: str | None = None
+    since: str | None = None
+    batch: bool = False
+
+
+def run(options: Options, console: Console) -> Result:
+    """All of it; progress goes to the console. Raises LauncherError; nothing is written then."""
+    began = time.perf_counter()
+    mapping = load(options.mapping)
+    outcomes = {**mapping.models, **named(options.outcomes, options.models)}
+    models = choose(options.models, outcomes)
+    rules = rules_of(options.openings or mapping.openings)
+    asked = Asked(None if options.since is None else _day(options.since), options.batch)
+    if options.batch:
+        check_installed()
+    with _bar(console) as bar, _read(options.file, mapping, bar) as (log, skipped):
+        tasks = {"replay": bar.add_task("learning as it goes", total=1.0)}
+        if options.batch:
+            tasks["batch"] = bar.add_task("batch, trained weekly", total=1.0)
+        result, engine = compared(
+            models, log, rules, asked,
+            lambda what, share: bar.update(tasks[what], completed=share),
+        )  # fmt: skip
+        notes = _notes(result, engine, log, mapping, skipped)
+    return replace(result, seconds=time.perf_counter() - began, notes=notes)
+
+
+def rules_of(openings: str | OpeningRule) -> Rules:
+    """The rules of replay that a mapping or the command line asks for. Raises MappingError."""
+    if openings == "served":
+        return Rules()
+    if isinstance(openings, str):
+        return EVERY_EVENT
+    unknown = [name for name in openings.of if name not in KIND_OF_EVENT_TYPE]
+    if unknown:
+        raise MappingError(
+            f"`openings.of`: {unknown[0]!r} is no event type",
+            hint=f"known are {', '.join(KIND_OF_EVENT_TYPE)}",
+        )
+    kinds = tuple(dict.fromkeys(KIND_OF_EVENT_TYPE[name] for name in openings.of))
+    try:
+        gap = 1 if openings.gap in ("0", "0h", "0d") else duration_ms(openings.gap)
+    except OutcomeError as error:
+        raise MappingError(f"`openings.gap`: {error}") from None
+    return Rules(Openings(EVERY_EVENT.openings.slots, gap, kinds), widen=True)
+
+
+class _read:
+    """The file as a sorted log, in a `with`; yields it and how many rows were skipped."""
+
+    def __init__(self, path: Path, mapping: Mapping, bar: Progress) -> None:
+        self._path, self._mapping, self._bar = path, mapping, bar
+
+    def __enter__(self) -> tuple[Runs, int]:
+        from launcher.data.file_events import FileEvents
+
+        m = self._mapping
+        file = FileEvents(self._path, m)
+        nameless = m.id is None and m.transaction is None
+        self._runs = Runs(
+            file.identities, grouped=m.transaction is not None,
+            repeats_dropped=nameless and m.duplicates == "drop", in_time=m.order == "time",
+        )  # fmt: skip
+        task = self._bar.add_task(f"reading {self._path.name}", total=1.0)
+        try:
+            for events in file:
+                self._runs.add(events)
+                self._bar.update(task, completed=file.share)
+        except BaseException:
+            self._runs.close()
+            raise
+        return self._runs, file.skipped
+
+    def __exit__(self, *why: object) -> None:
+        self._runs.close()
+
+
+def _notes(result: Result, engine: Engine, log: Runs, mapping: Mapping, skipped: int) -> list[str]:
+    counters, notes = engine.counters, []
+    if skipped:
+        notes.append(f"{skipped:,} rows left out, as the mapping says")
+    if log.out_of_order and mapping.order == "time":
+        notes.append(f"{log.out_of_order:,} rows stood after a later one: sorted by time")
+    if counters[Code.duplicates]:
+        what = "transaction" if mapping.transaction else "id"
+        notes.append(f"{counters[Code.duplicates]:,} events repeat an {what}: counted once")
+    elif log.repeats and mapping.id is None and mapping.transaction is None:
+        done = "left out" if mapping.duplicates == "drop" else "kept; `duplicates: drop` drops them"
+        notes.append(f"{log.repeats:,} rows are as another one in every column: {done}")
+    if counters[Code.late]:
+        notes.append(f"{counters[Code.late]:,} events came late, after a later one")
+    for name, model in result.models.items():
+        if not model.examples:
+            notes.append(
+                f"{name}: no prediction can be judged: its window has not passed for any, or no "
+                "model was learned before them"
+            )
+    return notes
+
+
+def _day(text: str) -> int:
+    try:
+        day = datetime.fromisoformat(text)
+    except ValueError:
+        raise LauncherError(f"--from {text!r} is no day", hint="write it as 2017-03-01") from None
+    at = day if day.tzinfo else day.replace(tzinfo=UTC)
+    return round(at.timestamp() * 1000)
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
+        console=console, transient=True, disable=not console.is_terminal,
+    )  # fmt: skip
