@@ -18,7 +18,10 @@ from afflux.limits import DAY_MS, HOUR_MS
 from afflux.names import ModelName
 from afflux.scoring import Link
 
-Form = Literal["will", "will_not", "amount"]
+Form = Literal["will", "will_not", "amount", "count"]
+
+ACTIVITY = tuple(kind for kind in Kind if kind != Kind.EXPOSURE)
+"""What people do themselves."""
 
 SLOTS = 5
 """Openings of a fragment that can be open at the same time."""
@@ -40,7 +43,7 @@ class Outcome:
     """What happens, counted over events with open_ts < timestamp <= open_ts + window.
 
     form "will": label 1 when any event of `kinds` came, "will_not": label 1 when none came,
-    "amount": label is the sum of the amounts of those events.
+    "amount": label is the sum of the amounts of those events, "count": their number.
 
     >>> Outcome("will_not", (Kind.PURCHASE,), 14 * DAY_MS).describe()
     'no purchase within 14 days'
@@ -61,6 +64,9 @@ class Outcome:
         """The outcome in words."""
         what = " or ".join(k.name.lower().replace("_", " ") for k in self.kinds)
         days = f"{self.window_ms / DAY_MS:g} days"
+        if self.form == "count":
+            what = "" if self.kinds == ACTIVITY else f"{what} "
+            return f"number of {what}events in the next {days}"
         if self.form == "amount":
             return f"amount of {what} events in the next {days}"
         return f"{'no' if self.form == 'will_not' else 'any'} {what} within {days}"
@@ -77,7 +83,7 @@ class ModelSpec:
     @property
     def link(self) -> Link:
         """How a linear score becomes a value."""
-        return "amount" if self.outcome.form == "amount" else "probability"
+        return "amount" if self.outcome.form in ("amount", "count") else "probability"
 
 
 Masks = NDArray[np.uint32]
@@ -97,7 +103,9 @@ class Rules:
     any_counts: Bool
     """(256,) kinds that some outcome is about."""
     amount: Bool
-    """Models whose label is an amount."""
+    """Models whose label is an amount, or a number of events."""
+    money: Bool
+    """Models whose label is the money of the events."""
     negated: Bool
     """Models whose label is 1 when nothing happened."""
 
@@ -114,7 +122,8 @@ class Rules:
             deadline=np.array([o.deadline_ms for o in outcomes]),
             counts=counts,
             any_counts=np.array([bool(kind.any()) for kind in counts.T]),
-            amount=np.array([o.form == "amount" for o in outcomes]),
+            amount=np.array([o.form in ("amount", "count") for o in outcomes]),
+            money=np.array([o.form == "amount" for o in outcomes]),
             negated=np.array([o.form == "will_not" for o in outcomes]),
         )
 
