@@ -172,6 +172,7 @@ class Oracle:
             "will": float(happened),
             "will_not": float(not happened),
             "amount": slot.progress[m],
+            "count": slot.progress[m],
         }[spec.outcome.form]
         uncertain = row.links > 0 and row.linked_at <= self._due(slot, m)
         self.closed[self.shard[identity]].append(
