@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from afflux import hurdle
+from afflux.bins import BINS, bins_of, moved
+from afflux.hurdle import HurdlePart
 from afflux.names import ModelName
 
 F32 = NDArray[np.float32]
@@ -23,9 +26,10 @@ Link = Literal["probability", "amount"]
 class LinearSnapshot:
     """A linear model as arrays: z = intercept + sum((x - mean) / scale * weights).
 
-    link "probability": value = sigmoid(calibration[0] * z + calibration[1]).
+    link "probability": value = sigmoid(calibration[0] * z + calibration[1]), moved by bins.
     link "amount": value = max(0, expm1(z)), in the unit of the money of the events;
-    the calibration is not used.
+    the calibration is not used. With a hurdle the probability of z is that of any amount at all,
+    and value is the median of the distribution that both parts make.
     """
 
     model: ModelName
@@ -39,12 +43,15 @@ class LinearSnapshot:
     intercept: float
     calibration: tuple[float, float]
     cuts: NDArray[np.float64]
-    """99 ascending values that part the served values into percentiles 1..100; may be empty."""
+    """99 ascending ranks (`Scores.rank`) that part percentiles 1..100; may be empty."""
     trusted: bool
     examples: int
     """Labelled examples learned."""
     offset: int
     """Next offset of `training-examples` to learn: what the scorers compare for back-pressure."""
+    hurdle: HurdlePart | None = None
+    shifts: NDArray[np.float64] = field(default_factory=lambda: np.zeros(BINS))
+    """How a probability is moved, by the bin of its log-odds (`afflux/bins.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,13 @@ class Scores:
     factor: NDArray[np.uint8]
     """(n, m, FACTORS) index of a feature, the strongest first."""
     contribution: NDArray[np.float16]
-    """(n, m, FACTORS) signed part in z of that feature."""
+    """(n, m, FACTORS) signed part of that feature in the log-odds, or in ln(1 + amount)."""
+    factor_value: NDArray[np.float16]
+    """(n, m, FACTORS) the feature's value."""
+    interval: F32
+    """(n, m, 2) where an amount lies four times out of five; NaN of what has no interval."""
+    rank: NDArray[np.float64]
+    """(n, m) what percentiles go by: the value, of a hurdle the mean."""
 
 
 class Scorer(Protocol):
@@ -92,11 +105,18 @@ class LinearScorer:
 
     def __init__(self, snapshots: Sequence[LinearSnapshot]) -> None:
         self.snapshots = tuple(snapshots)
-        self._coefficients = np.stack([s.weights / s.scale for s in snapshots])  # (m, d)
-        self._means = np.stack([s.mean for s in snapshots])
-        self._intercepts = np.array([s.intercept for s in snapshots])
+        self._hurdles = [(m, s.hurdle) for m, s in enumerate(snapshots) if s.hurdle is not None]
+        linear: list[LinearSnapshot | HurdlePart] = [*snapshots]
+        linear += [part for _, part in self._hurdles]
+        self._coefficients = np.stack([s.weights / s.scale for s in linear])  # (m + hurdles, d)
+        self._means = np.stack([s.mean for s in linear])
+        self._intercepts = np.array([s.intercept for s in linear])
         self._slope, self._shift = np.array([s.calibration for s in snapshots]).T
         self._amount = np.array([s.link == "amount" for s in snapshots])
+        plain = [s.link == "amount" and s.hurdle is None for s in snapshots]
+        self._stretch = np.where(plain, 1.0, self._slope)[:, None]
+        self._shifts = np.stack([s.shifts for s in snapshots])
+        self._shifted = bool(self._shifts.any())
         self._versions = np.array([s.version for s in snapshots], np.uint64)
         self._trusted = np.array([s.trusted for s in snapshots], np.bool_)
 
@@ -112,21 +132,42 @@ class LinearScorer:
 
     def score(self, matrix: NDArray[np.float16]) -> Scores:
         """Scores of the (n, features) matrix."""
+        m = len(self.snapshots)
         parts = (matrix.astype(np.float64)[:, None, :] - self._means) * self._coefficients
-        value = self._values(parts.sum(axis=2) + self._intercepts)
-        factor, contribution = strongest(parts)
-        return Scores(value.astype(np.float32), self._percentiles(value), factor, contribution)
+        z = parts.sum(axis=2) + self._intercepts
+        parts[:, :m] *= self._stretch
+        probability, value = self._values(z[:, :m])
+        rank, interval = value, np.full((*value.shape, 2), np.nan, np.float32)
+        if self._hurdles:
+            rank = value.copy()
+        for h, (model, part) in enumerate(self._hurdles):
+            p, amount = probability[:, model], z[:, m + h]
+            low, value[:, model], high = hurdle.quantiles(p, amount, part)
+            interval[:, model, 0], interval[:, model, 1] = low, high
+            rank[:, model] = hurdle.mean(p, amount, part)
+            parts[:, model] *= (1.0 - p)[:, None]
+            parts[:, model] += parts[:, m + h]
+        factor, contribution = strongest(parts[:, :m])
+        seen = matrix[np.arange(len(matrix))[:, None, None], factor]
+        return Scores(
+            value.astype(np.float32), self._percentiles(rank), factor, contribution, seen,
+            interval, rank,
+        )  # fmt: skip
 
-    def _values(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _values(self, z: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         odds = _clip(self._slope * z + self._shift, -_STEEPEST, _STEEPEST)
         probability = 1.0 / (1.0 + np.exp(-odds))
-        return np.where(self._amount, np.expm1(_clip(z, 0.0, _STEEPEST)), probability)
+        if self._shifted:
+            probability = moved(
+                probability, self._shifts[np.arange(len(self.snapshots)), bins_of(odds)]
+            )
+        return probability, np.where(self._amount, np.expm1(_clip(z, 0.0, _STEEPEST)), probability)
 
-    def _percentiles(self, value: NDArray[np.float64]) -> NDArray[np.uint8]:
-        percentile = np.zeros(value.shape, np.uint8)
+    def _percentiles(self, rank: NDArray[np.float64]) -> NDArray[np.uint8]:
+        percentile = np.zeros(rank.shape, np.uint8)
         for m, snapshot in enumerate(self.snapshots):
             if len(snapshot.cuts):
-                percentile[:, m] = 1 + snapshot.cuts.searchsorted(value[:, m])
+                percentile[:, m] = 1 + snapshot.cuts.searchsorted(rank[:, m])
         return percentile
 
 

@@ -43,11 +43,13 @@ def test_slots_are_made_as_they_are_needed() -> None:
 
 
 def test_every_purchase_opens_one_example() -> None:
-    """Of each model, but for those whose window is still open at the end."""
+    """Of each model that speaks of buyers, but for those whose window is open at the end."""
     engine, examples = kept(EVERY)
     bought = LOG.events[LOG.events["kind"] == Kind.PURCHASE]
     last = int(LOG.events["ts"][-1])
     for model, found in zip(engine.models, examples, strict=True):
+        if model.spec.eligible.channel != "purchases":
+            continue
         mature = bought["ts"] + model.spec.outcome.deadline_ms < last
         assert len(found) == np.count_nonzero(mature)
     assert not engine.learner.counts.repeats
