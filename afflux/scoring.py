@@ -9,6 +9,8 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from afflux import hurdle
+from afflux.hurdle import HurdlePart
 from afflux.names import ModelName
 
 F32 = NDArray[np.float32]
@@ -25,7 +27,8 @@ class LinearSnapshot:
 
     link "probability": value = sigmoid(calibration[0] * z + calibration[1]).
     link "amount": value = max(0, expm1(z)), in the unit of the money of the events;
-    the calibration is not used.
+    the calibration is not used. With a hurdle the probability of z is that of any amount at all,
+    and value is the median of the distribution that both parts make.
     """
 
     model: ModelName
@@ -39,12 +42,13 @@ class LinearSnapshot:
     intercept: float
     calibration: tuple[float, float]
     cuts: NDArray[np.float64]
-    """99 ascending values that part the served values into percentiles 1..100; may be empty."""
+    """99 ascending ranks (`Scores.rank`) that part percentiles 1..100; may be empty."""
     trusted: bool
     examples: int
     """Labelled examples learned."""
     offset: int
     """Next offset of `training-examples` to learn: what the scorers compare for back-pressure."""
+    hurdle: HurdlePart | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,12 @@ class Scores:
     """(n, m, FACTORS) index of a feature, the strongest first."""
     contribution: NDArray[np.float16]
     """(n, m, FACTORS) signed part in z of that feature."""
+    low: F32
+    """(n, m) an amount is above this nine times out of ten; NaN of what has no interval."""
+    high: F32
+    """(n, m) and below this as often."""
+    rank: NDArray[np.float64]
+    """(n, m) what percentiles go by: the value, of a hurdle the mean."""
 
 
 class Scorer(Protocol):
@@ -92,9 +102,12 @@ class LinearScorer:
 
     def __init__(self, snapshots: Sequence[LinearSnapshot]) -> None:
         self.snapshots = tuple(snapshots)
-        self._coefficients = np.stack([s.weights / s.scale for s in snapshots])  # (m, d)
-        self._means = np.stack([s.mean for s in snapshots])
-        self._intercepts = np.array([s.intercept for s in snapshots])
+        self._hurdles = [(m, s.hurdle) for m, s in enumerate(snapshots) if s.hurdle is not None]
+        linear: list[LinearSnapshot | HurdlePart] = [*snapshots]
+        linear += [part for _, part in self._hurdles]
+        self._coefficients = np.stack([s.weights / s.scale for s in linear])  # (m + hurdles, d)
+        self._means = np.stack([s.mean for s in linear])
+        self._intercepts = np.array([s.intercept for s in linear])
         self._slope, self._shift = np.array([s.calibration for s in snapshots]).T
         self._amount = np.array([s.link == "amount" for s in snapshots])
         self._versions = np.array([s.version for s in snapshots], np.uint64)
@@ -112,21 +125,36 @@ class LinearScorer:
 
     def score(self, matrix: NDArray[np.float16]) -> Scores:
         """Scores of the (n, features) matrix."""
+        m = len(self.snapshots)
         parts = (matrix.astype(np.float64)[:, None, :] - self._means) * self._coefficients
-        value = self._values(parts.sum(axis=2) + self._intercepts)
-        factor, contribution = strongest(parts)
-        return Scores(value.astype(np.float32), self._percentiles(value), factor, contribution)
+        z = parts.sum(axis=2) + self._intercepts
+        probability, value = self._values(z[:, :m])
+        rank, low = value, np.full(value.shape, np.nan)
+        high = low
+        if self._hurdles:
+            rank, high = value.copy(), low.copy()
+        for h, (model, part) in enumerate(self._hurdles):
+            p, amount = probability[:, model], z[:, m + h]
+            low[:, model], value[:, model], high[:, model] = hurdle.quantiles(p, amount, part)
+            rank[:, model] = hurdle.mean(p, amount, part)
+            parts[:, model] *= ((1.0 - p) * self._slope[model])[:, None]
+            parts[:, model] += parts[:, m + h]
+        factor, contribution = strongest(parts[:, :m])
+        return Scores(
+            value.astype(np.float32), self._percentiles(rank), factor, contribution,
+            low.astype(np.float32), high.astype(np.float32), rank,
+        )  # fmt: skip
 
-    def _values(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _values(self, z: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         odds = _clip(self._slope * z + self._shift, -_STEEPEST, _STEEPEST)
         probability = 1.0 / (1.0 + np.exp(-odds))
-        return np.where(self._amount, np.expm1(_clip(z, 0.0, _STEEPEST)), probability)
+        return probability, np.where(self._amount, np.expm1(_clip(z, 0.0, _STEEPEST)), probability)
 
-    def _percentiles(self, value: NDArray[np.float64]) -> NDArray[np.uint8]:
-        percentile = np.zeros(value.shape, np.uint8)
+    def _percentiles(self, rank: NDArray[np.float64]) -> NDArray[np.uint8]:
+        percentile = np.zeros(rank.shape, np.uint8)
         for m, snapshot in enumerate(self.snapshots):
             if len(snapshot.cuts):
-                percentile[:, m] = 1 + snapshot.cuts.searchsorted(value[:, m])
+                percentile[:, m] = 1 + snapshot.cuts.searchsorted(rank[:, m])
         return percentile
 
 

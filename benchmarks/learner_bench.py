@@ -24,7 +24,7 @@ from afflux.names import Identity
 from models import default_models, discover
 from models.contract import LinearLearner, Model
 from models.learner import slices
-from models.linear import ArrayLearner
+from models.learners import linear_learner
 from models.model_learner import ModelLearner
 from models.river_learner import RiverLearner
 from models.snapshot import encode, version_of
@@ -45,12 +45,13 @@ def main() -> None:
     print("|---|---|---|---|")
     for model in discover():
         of_arrays = examples_of(model, len(features), options.examples)
-        of_river = next(slices(of_arrays, options.river))
         rows = [
-            ("learn, arrays", cost(partial(ArrayLearner, model.recipe, len(features)), of_arrays)),
-            ("learn, River", cost(partial(RiverLearner, model, features), of_river)),
-            ("learner, arrays", learner_cost(model, features, of_arrays)),
+            ("learn", cost(partial(linear_learner, model, features), of_arrays)),
+            ("learner", learner_cost(model, features, of_arrays)),
         ]
+        if model.pipeline is not None:
+            of_river = next(slices(of_arrays, options.river))
+            rows.append(("learn, River", cost(partial(RiverLearner, model, features), of_river)))
         for what, micros in rows:
             print(f"| {model.spec.name} | {what} | {micros:.2f} | {1e6 / micros:,.0f} |")
         size, micros = snapshot_cost(model, features, of_arrays)

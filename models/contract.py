@@ -1,8 +1,9 @@
 """The vocabulary of models: declare, learn, predict, export, snapshot.
 
 A model is one file with a value `MODEL`: what it predicts, of whom, and its River pipeline as a
-function, so that importing a model never imports River. The default learners are arrays
-(`models/linear.py`) with the very arithmetic of that pipeline; `models/laws.py` checks it.
+function, so that importing a model never imports River. The learners are arrays: those of a
+`LinearRecipe` (`models/linear.py`) do the very arithmetic of that pipeline, `models/laws.py` checks
+it; those of a `NewtonRecipe` (`models/newton.py`) learn faster than any that River has.
 """
 
 from __future__ import annotations
@@ -54,6 +55,32 @@ class LinearRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class NewtonRecipe:
+    """A linear model learned by curvature (`models/newton.py`); the losses are those above."""
+
+    loss: Loss
+    damping: float = 100.0
+    """Examples' worth of resistance to every step, in the scale of each feature."""
+    forget: float = 5e-5
+    """Share of the curvature that every example takes away: 5e-5 remembers about 20,000."""
+    huber: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class HurdleRecipe:
+    """Whether anything is spent (every example), and how much (those with a label above 0).
+
+    The amount is learned as ln(1 + label).
+    """
+
+    happens: NewtonRecipe
+    amount: NewtonRecipe
+
+
+Recipe = LinearRecipe | NewtonRecipe | HurdleRecipe
+
+
+@dataclass(frozen=True, slots=True)
 class LinearState:
     """What a scaler and a linear model know, feature by feature.
 
@@ -87,16 +114,33 @@ class LinearState:
 
 
 @dataclass(frozen=True, slots=True)
+class HurdleState:
+    """How much is spent if anything is."""
+
+    linear: LinearState
+    residuals: F64
+    """Quantiles (`afflux.hurdle.RESIDUAL_QUANTILES`) of ln(1 + amount) beside its score."""
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A declared model."""
 
     spec: ModelSpec
-    recipe: LinearRecipe
-    pipeline: Callable[[], Any]
-    """The same as a River pipeline, scaler first, regression last; imports River when called."""
+    recipe: Recipe
+    pipeline: Callable[[], Any] | None = None
+    """The same as a River pipeline, scaler first, regression last; imports River when called.
+    None where River has no such learner."""
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether its linear score becomes a probability."""
+        return self.spec.link == "probability" or isinstance(self.recipe, HurdleRecipe)
 
     def target(self, labels: F64) -> F64:
-        """What is learned: the label, or ln(1 + label) of an amount."""
+        """What is learned: the label, ln(1 + label) of an amount, or whether there was any."""
+        if isinstance(self.recipe, HurdleRecipe):
+            return (labels > 0).astype(np.float64)
         return np.log1p(labels) if self.spec.link == "amount" else labels
 
 
@@ -116,6 +160,10 @@ class LinearLearner(Protocol):
         """All that it knows, as a copy."""
         ...
 
-    def load(self, state: LinearState) -> None:
+    def memory(self) -> Arrays:
+        """What it knows beyond `state`."""
+        ...
+
+    def load(self, state: LinearState, memory: Arrays) -> None:
         """Go on from there."""
         ...

@@ -1,8 +1,8 @@
 """Laws that every model obeys, as small named functions; each raises AssertionError.
 
 They stand beside `river.checks`: tests find all models and run every law over each of them, so
-that a new model is held to them without a line of test code. `check_equals_river` and
-`check_export_equals_river` import River.
+that a new model is held to them without a line of test code. Those that name River import it, and
+hold for models that have a River pipeline.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from afflux.catalog import Catalog
 from afflux.examples import ExampleColumns
 from afflux.names import Identity
 from afflux.scoring import LinearScorer
-from models.contract import LinearState, Model
+from models.contract import HurdleRecipe, LinearRecipe, LinearState, Model
 from models.learner import slices
+from models.learners import linear_learner
 from models.linear import ArrayLearner
 from models.model_learner import ModelLearner
 from models.river_learner import RiverLearner
@@ -62,13 +63,21 @@ def check_is_declared(model: Model) -> None:
     assert Catalog([model.spec]).models == (model.spec,)
     assert model.spec.outcome.window_ms > 0
     assert model.spec.outcome.describe()
-    assert (model.recipe.loss == "log") == (model.spec.link == "probability")
+    recipe = model.recipe
+    if isinstance(recipe, HurdleRecipe):
+        assert model.spec.link == "amount"
+        assert (recipe.happens.loss, recipe.amount.loss) == ("log", "huber")
+    else:
+        assert (recipe.loss == "log") == (model.spec.link == "probability")
+    assert model.pipeline is None or isinstance(recipe, LinearRecipe)
     labels = np.array([0.0, 1.0])
     assert np.isfinite(model.target(labels)).all()
 
 
 def check_equals_river(model: Model) -> None:
     """The array learner and the pipeline's own learn_one know the same after every example."""
+    if model.pipeline is None or not isinstance(model.recipe, LinearRecipe):
+        return
     examples = stream(model)
     arrays, river = ArrayLearner(model.recipe, len(FEATURES)), RiverLearner(model, FEATURES)
     for part in slices(examples, 32):
@@ -84,6 +93,8 @@ def check_equals_river(model: Model) -> None:
 
 def check_state_goes_through_river(model: Model) -> None:
     """What arrays learned, River goes on with, and arrays again, as if nothing had happened."""
+    if model.pipeline is None or not isinstance(model.recipe, LinearRecipe):
+        return
     examples = stream(model)
     targets = model.target(examples.label)
     whole, first = (ArrayLearner(model.recipe, len(FEATURES)) for _ in range(2))
@@ -99,6 +110,8 @@ def check_state_goes_through_river(model: Model) -> None:
 
 def check_export_equals_river(model: Model) -> None:
     """The exported arrays score as River predicts."""
+    if model.pipeline is None:
+        return
     examples = stream(model)
     learner = _taught(model, [examples])
     snapshot = decode_scoring(encode(learner.snapshot(_N)), FEATURES)
@@ -107,6 +120,18 @@ def check_export_equals_river(model: Model) -> None:
     served = LinearScorer([snapshot]).score(examples.vector).value[:, 0]
     predicted = [_river_value(model, river.pipeline, x, snapshot) for x in _rows(examples)]
     np.testing.assert_allclose(served, predicted, 1e-5, 1e-5)
+
+
+def check_export_equals_learner(model: Model) -> None:
+    """The exported arrays score as the learner itself does."""
+    examples = stream(model)
+    linear = linear_learner(model, FEATURES)
+    linear.learn(examples.vector, model.target(examples.label))
+    snapshot = decode_scoring(encode(_taught(model, [examples]).snapshot(_N)), FEATURES)
+    exported = LinearScorer([replace(snapshot, calibration=(1.0, 0.0), link="probability",
+                                     hurdle=None)])  # fmt: skip
+    served = exported.score(examples.vector).value[:, 0]
+    np.testing.assert_allclose(served, 1 / (1 + np.exp(-linear.predict(examples.vector))), 1e-5)
 
 
 def check_only_order_matters(model: Model) -> None:
@@ -157,12 +182,12 @@ def check_predicting_changes_nothing(model: Model) -> None:
     examples = stream(model)
     learner = _taught(model, [examples])
     before = _bytes(learner)
-    arrays = ArrayLearner(model.recipe, len(FEATURES))
-    arrays.load(learner.snapshot(_N).linear)
-    state = arrays.state
-    arrays.predict(examples.vector)
+    linear = linear_learner(model, FEATURES)
+    linear.load(learner.snapshot(_N).linear, learner.snapshot(_N).memory)
+    state = linear.state
+    linear.predict(examples.vector)
     learner.metrics()
-    assert_states_equal(arrays.state, state, 0.0)
+    assert_states_equal(linear.state, state, 0.0)
     assert _bytes(learner) == before
 
 
@@ -183,7 +208,7 @@ def check_snapshot_round_trip(model: Model) -> None:
 def check_learns_what_is_there(model: Model) -> None:
     """On a stream with a signal, later scores are nearer to the labels than a constant."""
     examples = stream(model, 6_000)
-    learner = ArrayLearner(model.recipe, len(FEATURES))
+    learner = linear_learner(model, FEATURES)
     targets = model.target(examples.label)
     scores = np.array(learner.learn(examples.vector, targets))
     late, truth = scores[3_000:], targets[3_000:]
@@ -195,6 +220,7 @@ LAWS: tuple[Law, ...] = (
     check_equals_river,
     check_state_goes_through_river,
     check_export_equals_river,
+    check_export_equals_learner,
     check_only_order_matters,
     check_repeats_change_nothing,
     check_nothing_learned_changes_nothing,

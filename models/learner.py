@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from afflux.examples import ExampleColumns
 from afflux.names import ModelName
 from models.contract import Model
-from models.model_learner import Counts, Engine, ModelLearner
+from models.learners import Engine
+from models.model_learner import Counts, ModelLearner
 from models.snapshot import Snapshot
 
 

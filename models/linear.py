@@ -21,7 +21,7 @@ from collections.abc import Callable
 import numpy as np
 
 from afflux.columns import F64
-from models.contract import LinearRecipe, LinearState, Vectors
+from models.contract import Arrays, LinearRecipe, LinearState, Vectors
 
 Slope = Callable[[float, float], float]
 """Derivative of a loss: (linear score, target) -> slope."""
@@ -59,7 +59,11 @@ class ArrayLearner:
             self._intercept,
         )
 
-    def load(self, state: LinearState) -> None:
+    def memory(self) -> Arrays:
+        """Nothing: the state is all."""
+        return {}
+
+    def load(self, state: LinearState, memory: Arrays | None = None) -> None:
         """Go on from there."""
         self._count = state.count
         self._total = state.total.copy()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +11,14 @@ from numpy.typing import NDArray
 from afflux.examples import LABEL_UNCERTAIN, ExampleColumns, ExampleKey
 from afflux.names import ModelName
 from models.calibration import PlattScaling
-from models.contract import LinearLearner, Model
-from models.linear import ArrayLearner
+from models.contract import HurdleRecipe, Model
+from models.hurdle import HurdleAmount
+from models.learners import Engine, kind_of_learner, linear_learner, state_goes_on
 from models.percentiles import REMEMBERED, cut_points
 from models.progressive import quality_of
 from models.recent import Recent
-from models.river_learner import RiverLearner, river_version
+from models.river_learner import river_version
 from models.snapshot import Snapshot, SnapshotError, to_scoring
-
-Engine = Literal["array", "river"]
 
 
 @dataclass(slots=True)
@@ -47,6 +45,7 @@ class ModelLearner:
         self.engine = engine
         self.counts = Counts()
         self.examples = 0
+        self._kind = kind_of_learner(model, engine)
         self._river = river_version()
         self._start_anew()
 
@@ -56,12 +55,11 @@ class ModelLearner:
         return self.model.spec.name
 
     def _start_anew(self) -> None:
-        linear: LinearLearner
-        if self.engine == "river":
-            linear = RiverLearner(self.model, self.features)
-        else:
-            linear = ArrayLearner(self.model.recipe, len(self.features))
-        self._linear = linear
+        recipe = self.model.recipe
+        self._linear = linear_learner(self.model, self.features, self.engine)
+        self._hurdle: HurdleAmount | None = None
+        if isinstance(recipe, HurdleRecipe):
+            self._hurdle = HurdleAmount(recipe.amount, len(self.features))
         self._platt = PlattScaling()
         self._quality = quality_of(self.model.spec.link)
         self._vectors = Recent("vectors", REMEMBERED, np.float16, len(self.features))
@@ -75,9 +73,12 @@ class ModelLearner:
             return
         vectors, labels = examples.vector[at], examples.label[at]
         self._judge(examples, at)
-        scores = self._linear.learn(vectors, self.model.target(labels))
-        if self.model.spec.link == "probability":
-            self._platt.learn(scores, labels.tolist())
+        targets = self.model.target(labels)
+        scores = self._linear.learn(vectors, targets)
+        if self.model.calibrated:
+            self._platt.learn(scores, targets.tolist())
+        if self._hurdle is not None:
+            self._hurdle.learn(vectors, labels)
         self._vectors.add(vectors)
         self.examples += len(at)
         self.counts.learned += len(at)
@@ -97,14 +98,17 @@ class ModelLearner:
             cuts=np.empty(0),
             trusted=self._quality.trusted,
             metrics=self.metrics(),
+            hurdle=None if self._hurdle is None else self._hurdle.state,
             memory={
+                **self._linear.memory(),
+                **({} if self._hurdle is None else self._hurdle.memory()),
                 **self._platt.state(),
                 **self._quality.state(),
                 **self._vectors.state(),
                 "counts": np.array([self._untrained, self._uncertain]),
             },
             river=self._river,
-            learner=self.engine,
+            learner=self._kind,
         )
         return replace(draft, cuts=cut_points(to_scoring(draft, 0), self._vectors.rows))
 
@@ -115,7 +119,9 @@ class ModelLearner:
         self._start_anew()
         if snapshot is None:
             return
-        self._linear.load(snapshot.linear)
+        self._linear.load(snapshot.linear, snapshot.memory)
+        if self._hurdle is not None:
+            self._hurdle.load(snapshot.memory)
         self._platt.load(snapshot.memory)
         self._quality.load(snapshot.memory)
         self._vectors.load(snapshot.memory)
@@ -171,7 +177,12 @@ class ModelLearner:
             )
         if snapshot.features != self.features:
             raise SnapshotError(f"snapshot of {spec.name} was learned from other features")
-        if self.engine == "river" and snapshot.river != self._river:
+        if not state_goes_on(self._kind, snapshot.learner):
+            raise SnapshotError(
+                f"snapshot of {spec.name} is of another kind of learner ({snapshot.learner}, not "
+                f"{self._kind}); the model has to start anew"
+            )
+        if self._kind == "river" and snapshot.river != self._river:
             raise SnapshotError(
                 f"snapshot of {spec.name} is of River {snapshot.river or '(none)'}, installed is "
                 f"{self._river or 'none'}; learn it with arrays, or install that version"

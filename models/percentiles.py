@@ -25,5 +25,5 @@ def cut_points(snapshot: LinearSnapshot, vectors: Vectors) -> F64:
     """The 99 ascending quantiles of what the snapshot says of the vectors; none of too few."""
     if len(vectors) < LEAST:
         return np.empty(0)
-    values = LinearScorer([snapshot]).score(vectors).value[:, 0]
-    return np.asarray(np.quantile(values.astype(np.float64), _PARTS))
+    ranks = LinearScorer([snapshot]).score(vectors).rank[:, 0]
+    return np.asarray(np.quantile(ranks, _PARTS))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from afflux.columns import F64
-from models.contract import LinearState, Model, Vectors
+from models.contract import Arrays, LinearRecipe, LinearState, Model, ModelError, Vectors
 
 
 def river_version() -> str:
@@ -28,7 +28,10 @@ class RiverLearner:
     """Implements `contract.LinearLearner` with the model's pipeline."""
 
     def __init__(self, model: Model, features: Sequence[str]) -> None:
+        if model.pipeline is None or not isinstance(model.recipe, LinearRecipe):
+            raise ModelError(f"River has no learner like that of {model.spec.name}")
         self._model = model
+        self._prior = model.recipe.prior
         self._features = tuple(features)
         self.pipeline: Any = model.pipeline()
         self.load(LinearState.new(len(self._features), model.recipe))
@@ -69,7 +72,11 @@ class RiverLearner:
             float(regression.intercept),
         )
 
-    def load(self, state: LinearState) -> None:
+    def memory(self) -> Arrays:
+        """Nothing: the state is all."""
+        return {}
+
+    def load(self, state: LinearState, memory: Arrays | None = None) -> None:
         """Go on from there."""
         from river.utils import VectorDict
 
@@ -80,7 +87,7 @@ class RiverLearner:
         scaler.vars.update(zip(names, (state.squares / some).tolist(), strict=True))
         regression._weights = VectorDict(dict(zip(names, state.weights.tolist(), strict=True)))
         regression.intercept = state.intercept
-        regression.optimizer.n_iterations = state.count - self._model.recipe.prior
+        regression.optimizer.n_iterations = state.count - self._prior
 
     def _steps(self) -> tuple[Any, Any]:
         scaler, regression = self.pipeline.steps.values()

@@ -15,9 +15,10 @@ import numpy as np
 
 from afflux.columns import F64
 from afflux.examples import ExampleKey
+from afflux.hurdle import RESIDUAL_QUANTILES, HurdlePart
 from afflux.names import ModelName
 from afflux.scoring import LinearSnapshot, Link
-from models.contract import Arrays, LinearState
+from models.contract import Arrays, HurdleState, LinearState
 from models.envelope import SnapshotError, open_sealed, seal, version_name, version_of
 
 __all__ = [
@@ -51,6 +52,8 @@ class Snapshot:
     cuts: F64
     trusted: bool
     metrics: Mapping[str, float]
+    hurdle: HurdleState | None = None
+    """How much, where `linear` says whether."""
     memory: Arrays = field(default_factory=dict)
     """What calibration and validation need to go on; scorers do without."""
     river: str = ""
@@ -75,8 +78,10 @@ def encode(snapshot: Snapshot) -> bytes:
         "metrics": dict(snapshot.metrics),
         "river": snapshot.river,
         "learner": snapshot.learner,
+        **_hurdle_facts(snapshot.hurdle),
     }
     arrays = {
+        **_hurdle_arrays(snapshot.hurdle),
         "linear.total": snapshot.linear.total,
         "linear.squares": snapshot.linear.squares,
         "linear.weights": snapshot.linear.weights,
@@ -112,7 +117,43 @@ def to_scoring(snapshot: Snapshot, version: int) -> LinearSnapshot:
         trusted=snapshot.trusted,
         examples=snapshot.examples,
         offset=snapshot.offset,
+        hurdle=None if snapshot.hurdle is None else _hurdle_part(snapshot.hurdle),
     )
+
+
+def _hurdle_part(hurdle: HurdleState) -> HurdlePart:
+    linear = hurdle.linear
+    return HurdlePart(linear.mean, linear.scale, linear.weights, linear.intercept, hurdle.residuals)
+
+
+def _hurdle_facts(hurdle: HurdleState | None) -> dict[str, Any]:
+    if hurdle is None:
+        return {}
+    return {"hurdle": {"count": hurdle.linear.count, "intercept": hurdle.linear.intercept}}
+
+
+def _hurdle_arrays(hurdle: HurdleState | None) -> Arrays:
+    if hurdle is None:
+        return {}
+    linear = hurdle.linear
+    return {
+        "hurdle.total": linear.total,
+        "hurdle.squares": linear.squares,
+        "hurdle.weights": linear.weights,
+        "hurdle.residuals": hurdle.residuals,
+    }
+
+
+def _read_hurdle(facts: Mapping[str, Any], arrays: Arrays) -> HurdleState | None:
+    if "hurdle" not in facts:
+        return None
+    return HurdleState(
+        LinearState(
+            int(facts["hurdle"]["count"]), arrays["hurdle.total"], arrays["hurdle.squares"],
+            arrays["hurdle.weights"], float(facts["hurdle"]["intercept"]),
+        ),
+        arrays["hurdle.residuals"],
+    )  # fmt: skip
 
 
 def decode_scoring(data: bytes, features: Sequence[str] | None = None) -> LinearSnapshot:
@@ -142,6 +183,7 @@ def _read(facts: Mapping[str, Any], arrays: Arrays) -> Snapshot:
         cuts=arrays["cuts"],
         trusted=bool(facts["trusted"]),
         metrics=dict(facts["metrics"]),
+        hurdle=_read_hurdle(facts, arrays),
         memory=memory,
         river=str(facts["river"]),
         learner=str(facts["learner"]),
@@ -152,11 +194,15 @@ def _check(snapshot: Snapshot, features: Sequence[str] | None) -> None:
     if snapshot.link not in ("probability", "amount"):
         raise SnapshotError(f"snapshot of {snapshot.model}: unknown link {snapshot.link!r}")
     n = len(snapshot.features)
-    linear = snapshot.linear
-    if any(a.shape != (n,) for a in (linear.total, linear.squares, linear.weights)):
-        raise SnapshotError(f"snapshot of {snapshot.model}: its arrays do not fit its features")
-    numbers = [*linear.total, *linear.squares, *linear.weights, linear.intercept]
-    if not np.isfinite(numbers).all() or not np.isfinite(snapshot.calibration).all():
+    hurdle = snapshot.hurdle
+    linears = [snapshot.linear] if hurdle is None else [snapshot.linear, hurdle.linear]
+    residuals = np.zeros(len(RESIDUAL_QUANTILES)) if hurdle is None else hurdle.residuals
+    numbers: list[float] = [*snapshot.calibration, *residuals]
+    for linear in linears:
+        if any(a.shape != (n,) for a in (linear.total, linear.squares, linear.weights)):
+            raise SnapshotError(f"snapshot of {snapshot.model}: its arrays do not fit its features")
+        numbers += [*linear.total, *linear.squares, *linear.weights, linear.intercept]
+    if residuals.shape != (len(RESIDUAL_QUANTILES),) or not np.isfinite(numbers).all():
         raise SnapshotError(f"snapshot of {snapshot.model}: not all of its numbers are finite")
     if features is not None and snapshot.features != tuple(features):
         raise SnapshotError(

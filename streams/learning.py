@@ -17,7 +17,7 @@ from afflux.catalog import Catalog
 from afflux.names import ModelName
 from models.contract import Model
 from models.learner import Learner, Schedule, slices
-from models.model_learner import Engine
+from models.learners import Engine
 from models.snapshot import Snapshot, SnapshotError, decode, encode, version_name, version_of
 from profile_store.contract import ShardStore
 from profile_store.errors import StoreError

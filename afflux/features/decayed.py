@@ -9,6 +9,7 @@ moved the base.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -38,16 +39,35 @@ _MOST_UP = 800
 """Read long before its events a sum would overflow."""
 
 
+def _span(days: int) -> str:
+    return "days" if days < 30 else "months"
+
+
+_RATES = np.array([CHANNELS.index(c) for c in ("purchases", "revenue")])
+_IN_DAYS = np.array(HALF_LIVES_DAYS, np.float64)
+_PER_TEN_THOUSAND = 10_000.0
+"""So that a rate of one in months is still well above 0 under ln(1 + x)."""
+
+
 class DecayedSums:
-    """ln(1 + sum) of each half-life and channel."""
+    """ln(1 + sum) of each half-life and channel, and of what the sums make a day, times 10,000.
+
+    A sum over somebody who is known for a short time is small for that alone. The rate divides by
+    the sum that one a day since the first event would make: 3 purchases in 3 days and 30 in 30
+    are the same rate.
+    """
 
     fields: FieldList = (
         ("decay", "<f8", (len(HALF_LIVES_DAYS), _N)),
         ("decay_base", "<i2", (len(HALF_LIVES_DAYS), _N)),
     )
-    names: Sequence[str] = tuple(f"{c}_{d}d" for d in HALF_LIVES_DAYS for c in CHANNELS)
-    phrases: Sequence[str] = tuple(
-        f"{p} in recent {'days' if d < 30 else 'months'}" for d in HALF_LIVES_DAYS for p in PHRASES
+    names: Sequence[str] = (
+        *(f"{c}_{d}d" for d in HALF_LIVES_DAYS for c in CHANNELS),
+        *(f"{CHANNELS[c]}_rate_{d}d" for d in HALF_LIVES_DAYS for c in _RATES),
+    )
+    phrases: Sequence[str] = (
+        *(f"{p} in recent {_span(d)}" for d in HALF_LIVES_DAYS for p in PHRASES),
+        *(f"{PHRASES[c]} per day in recent {_span(d)}" for d in HALF_LIVES_DAYS for c in _RATES),
     )
 
     def update(self, rows: Fields, cut: Cut) -> None:
@@ -82,8 +102,15 @@ class DecayedSums:
         merged["decay_base"][:] = top.reshape(-1, len(HALF_LIVES_DAYS), _N)
 
     def values(self, rows: Fields, at: I64) -> F64:
-        """ln(1 + decayed sum) at `at`."""
-        return np.log1p(decayed(rows, at).reshape(len(at), _SUMS))
+        """ln(1 + decayed sum) at `at`, then of the rates."""
+        sums = decayed(rows, at)
+        out = np.empty((len(at), len(self.names)))
+        np.log1p(sums.reshape(len(at), _SUMS), out=out[:, :_SUMS])
+        known = np.maximum(at - rows["first_ts"], 0)[:, None] / DAY_MS
+        steady = (1.0 - np.exp2((known + 1.0) / -_IN_DAYS)) * (_IN_DAYS / math.log(2.0))
+        rates = sums.take(_RATES, axis=2) / steady[:, :, None]
+        out[:, _SUMS:] = np.log1p(rates.reshape(len(at), -1) * _PER_TEN_THOUSAND)
+        return out
 
 
 def decayed(rows: Fields, at: I64) -> F64:

@@ -21,17 +21,24 @@ _PURCHASE = int(Kind.PURCHASE)
 
 
 class PurchaseGaps:
-    """Mean and spread of the gaps, and the time since the last purchase relative to the mean."""
+    """Mean and spread of the gaps, the last two, and the time since the last purchase in them."""
 
-    fields: FieldList = (("gap_n", "<i4", ()), ("gap_sum", "<i8", ()), ("gap_sq", "<f8", ()))
-    names: Sequence[str] = ("gap_mean", "gap_spread", "gap_ratio", "no_gap")
+    fields: FieldList = (
+        ("gap_n", "<i4", ()), ("gap_sum", "<i8", ()), ("gap_sq", "<f8", ()),
+        ("gap_last", "<i8", (2,)),
+    )  # fmt: skip
+    names: Sequence[str] = (
+        "gap_mean", "gap_spread", "gap_ratio", "last_gap", "gap_before", "no_gap",
+    )  # fmt: skip
     phrases: Sequence[str] = (
         "usual days between purchases", "irregularity of purchases",
-        "time since last purchase compared with the usual gap", "fewer than two purchases",
+        "time since last purchase compared with the usual gap",
+        "days between the last two purchases", "days between the two purchases before",
+        "fewer than two purchases",
     )  # fmt: skip
 
     def update(self, rows: Fields, cut: Cut) -> None:
-        """Count, sum (ms) and sum of squares (days) of the gaps, in offset order."""
+        """Count, sum (ms) and sum of squares (days) of the gaps in offset order; the last two."""
         bought = (cut.kind == _PURCHASE).nonzero()[0]
         if not len(bought):
             return
@@ -47,21 +54,27 @@ class PurchaseGaps:
         np.add.at(rows["gap_n"], row, 1)
         np.add.at(rows["gap_sum"], row, ms)
         np.add.at(rows["gap_sq"], row, days * days)
+        _remember(rows["gap_last"], row, ms)
 
     def merge(self, merged: Fields, rows: Fields, owner: I64) -> None:
-        """Gaps of all fragments count alike."""
+        """Gaps of all fragments count alike; the last two are those before the last purchase."""
         np.add.at(merged["gap_n"], owner, rows["gap_n"])
         np.add.at(merged["gap_sum"], owner, rows["gap_sum"])
         squares = rows["gap_sq"][:, None]
         merged["gap_sq"][:] = ordered_sum(squares, owner, len(merged["gap_n"]))[:, 0]
+        bought = rows["kind_last"][:, _PURCHASE]
+        newest = np.zeros(len(merged["gap_n"]), np.int64)
+        np.maximum.at(newest, owner, bought)
+        of = (bought == newest[owner]).nonzero()[0]
+        np.maximum.at(merged["gap_last"], owner[of], rows["gap_last"][of])
 
     def values(self, rows: Fields, at: I64) -> F64:
-        """ln(1 + x) of mean and spread in days and of the ratio; a flag where there is no gap."""
+        """ln(1 + x) of gaps in days and of the ratio; a flag where there is no gap."""
         n = rows["gap_n"]
         known = n > 0
-        out = np.zeros((len(at), 4))
+        out = np.zeros((len(at), 6))
         if not some(known):
-            out[:, 3] = 1.0
+            out[:, 5] = 1.0
             return out
         count = np.maximum(n, 1)
         mean = rows["gap_sum"] / DAY_MS / count
@@ -72,6 +85,16 @@ class PurchaseGaps:
         out[:, 0] = mean
         out[:, 1] = spread
         out[:, 2] = np.where(known, np.minimum(ratio, _LONGEST_RATIO), 0.0)
-        out[:, :3] = np.log1p(out[:, :3])
-        out[:, 3] = ~known
+        out[:, 3:5] = rows["gap_last"] / DAY_MS
+        out[:, :5] = np.log1p(out[:, :5])
+        out[:, 5] = ~known
         return out
+
+
+def _remember(last: I64, row: I64, ms: I64) -> None:
+    """The last two gaps of each row: `row` is sorted, each row's gaps in offset order."""
+    end = np.append(row[1:] != row[:-1], True).nonzero()[0]
+    of = row[end]
+    alone = np.append(True, row[1:] != row[:-1])[end]
+    last[of, 1] = np.where(alone, last[of, 0], ms[end - 1])
+    last[of, 0] = ms[end]

@@ -13,7 +13,7 @@ import numpy as np
 
 from afflux.catalog import Catalog
 from afflux.names import Identity
-from models import default_models, discover
+from models import churn, lifetime_value
 from models.learner import Schedule
 from profile_store.contract import ShardStore
 from profile_store.errors import StoreUnavailable
@@ -25,7 +25,8 @@ from streams.ports import TP, LogRange, Message
 from streams.records import RecordBatch
 from streams.topics import TRAINING_EXAMPLES
 
-CATALOG = Catalog(default_models())
+MODELS = (churn.MODEL, lifetime_value.MODEL)
+CATALOG = Catalog([model.spec for model in MODELS])
 LOG: TP = (TRAINING_EXAMPLES.name, 0)
 TOPIC_ID = b"examples".ljust(16, b"-")
 
@@ -87,7 +88,7 @@ class ExampleLog:
     ) -> LearnPlane:
         """A new process."""
         return LearnPlane(
-            discover(), CATALOG, store, self, lambda: self.now, lambda: 1_700_000_000_000,
+            MODELS, CATALOG, store, self, lambda: self.now, lambda: 1_700_000_000_000,
             schedule or Schedule(100, 5.0), metrics=metrics,
         )  # fmt: skip
 

@@ -47,6 +47,7 @@ class Row:
     gap_n: int = 0
     gap_sum: int = 0
     gap_sq: float = 0.0
+    gap_last: list[int] = field(default_factory=lambda: [0, 0])
     ring: list[int] = field(default_factory=lambda: [0] * 16)
     ring_at: int = 0
     last_open: int = 0
@@ -71,6 +72,7 @@ class Row:
                 self.gap_n += 1
                 self.gap_sum += ts - last
                 self.gap_sq += ((ts - last) / DAY) * ((ts - last) / DAY)
+                self.gap_last = [ts - last, self.gap_last[0]]
         self.kind_last[kind] = max(self.kind_last[kind], ts)
         self.first_ts = min(self.first_ts, ts) if self.first_ts else ts
         self.last_ts = max(self.last_ts, ts)
@@ -91,6 +93,7 @@ class Row:
     def vector(self, at: int) -> bytes:
         """The feature vector at a time, float16."""
         v = [math.log1p(self.decayed(h, c, at)) for h in range(2) for c in range(8)]
+        v += self._rates(at)
         _, bought, money, items, *_ = self.life
         v += [math.log1p(bought), math.log1p(money / max(bought, 1.0))]
         v.append(math.log1p(items / max(bought, 1.0)))
@@ -109,20 +112,30 @@ class Row:
             v += [math.sin(2 * math.pi * turn), math.cos(2 * math.pi * turn)]
         return struct.pack(f"<{len(v)}e", *(max(-60_000.0, min(60_000.0, x)) for x in v))
 
+    def _rates(self, at: int) -> list[float]:
+        known = max(0, at - self.first_ts) / DAY
+        rates = []
+        for h, half_life in enumerate(HALF_LIVES):
+            days = half_life / DAY
+            steady = (1.0 - 2.0 ** (-(known + 1.0) / days)) * days / math.log(2.0)
+            rates += [math.log1p(self.decayed(h, c, at) / steady * 10_000) for c in (1, 2)]
+        return rates
+
     def _rhythm(self, at: int) -> list[float]:
         if not self.gap_n:
-            return [0.0, 0.0, 0.0, 1.0]
+            return [0.0, 0.0, 0.0, 0.0, 0.0, 1.0]
         mean = self.gap_sum / DAY / self.gap_n
         spread = math.sqrt(max(0.0, self.gap_sq / self.gap_n - mean * mean))
         ratio = min(1000.0, max(0, at - self.kind_last[PURCHASE]) / DAY / mean)
-        return [math.log1p(mean), math.log1p(spread), math.log1p(ratio), 0.0]
+        last, before = (gap / DAY for gap in self.gap_last)
+        return [*map(math.log1p, (mean, spread, ratio, last, before)), 0.0]
 
     def encode(self, catalog: Catalog) -> bytes:
         """The bytes that the store should hold."""
         row = catalog.new_fragments(1)
         for name in (
             "last_offset", "deleted_at", "links", "linked_at", "first_ts", "last_ts", "life",
-            "kind_last", "gap_n", "gap_sum", "gap_sq", "ring", "ring_at", "last_open",
+            "kind_last", "gap_n", "gap_sum", "gap_sq", "gap_last", "ring", "ring_at", "last_open",
         ):  # fmt: skip
             row[name] = np.array(getattr(self, name), row.dtype[name].base)
         row["decay"], row["decay_base"] = self.sums, self.bases

@@ -47,7 +47,7 @@ def test_no_rows_are_no_rows() -> None:
     """Empty in, empty out."""
     assert len(CATALOG.decode_fragments([])) == 0
     assert CATALOG.encode_rows(CATALOG.new_fragments(0)) == []
-    assert CATALOG.matrix(CATALOG.new_fragments(0), np.empty(0, np.int64)).shape == (0, 36)
+    assert CATALOG.matrix(CATALOG.new_fragments(0), np.empty(0, np.int64)).shape == (0, 42)
 
 
 @pytest.mark.parametrize("damage", [slice(0, -1), slice(1, None)])
