@@ -79,12 +79,13 @@ class Catalog:
         return new
 
     def new_served(self, n: int) -> NDArray[np.void]:
-        """Served rows of n identities that never had a score (value and previous are NaN)."""
+        """Served rows of n identities that never had a score: values and intervals are NaN."""
         new = np.zeros(n, self.served)
         new["layout"] = self.layout
         new["as_of_offset"] = -1
         new["value"] = np.nan
         new["previous"] = np.nan
+        new["interval"] = np.nan
         return new
 
     def encode_rows(self, table: NDArray[np.void]) -> list[bytes]:
@@ -143,12 +144,14 @@ def _served(models: int, features: int, slots: int) -> FieldList:
         ("as_of_offset", "<i8", ()),
         ("value", "<f4", (models,)),
         ("previous", "<f4", (models,)),
+        ("interval", "<f4", (models, 2)),
         ("version", "<u8", (models,)),
         ("percentile", "u1", (models,)),
         ("bucket", "u1", (models,)),
         ("trusted", "u1", (models,)),
         ("factor", "u1", (models, FACTORS)),
         ("contribution", "<f2", (models, FACTORS)),
+        ("factor_value", "<f2", (models, FACTORS)),
         ("slot_vector", "<f2", (slots, features)),
         ("slot_value", "<f4", (slots, models)),
         ("slot_version", "<u8", (slots, models)),

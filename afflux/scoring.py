@@ -62,11 +62,11 @@ class Scores:
     factor: NDArray[np.uint8]
     """(n, m, FACTORS) index of a feature, the strongest first."""
     contribution: NDArray[np.float16]
-    """(n, m, FACTORS) signed part in z of that feature."""
-    low: F32
-    """(n, m) an amount is above this nine times out of ten; NaN of what has no interval."""
-    high: F32
-    """(n, m) and below this as often."""
+    """(n, m, FACTORS) signed part of that feature in the log-odds, or in ln(1 + amount)."""
+    factor_value: NDArray[np.float16]
+    """(n, m, FACTORS) the feature's value."""
+    interval: F32
+    """(n, m, 2) where an amount lies four times out of five; NaN of what has no interval."""
     rank: NDArray[np.float64]
     """(n, m) what percentiles go by: the value, of a hurdle the mean."""
 
@@ -110,6 +110,8 @@ class LinearScorer:
         self._intercepts = np.array([s.intercept for s in linear])
         self._slope, self._shift = np.array([s.calibration for s in snapshots]).T
         self._amount = np.array([s.link == "amount" for s in snapshots])
+        plain = [s.link == "amount" and s.hurdle is None for s in snapshots]
+        self._stretch = np.where(plain, 1.0, self._slope)[:, None]
         self._versions = np.array([s.version for s in snapshots], np.uint64)
         self._trusted = np.array([s.trusted for s in snapshots], np.bool_)
 
@@ -128,21 +130,23 @@ class LinearScorer:
         m = len(self.snapshots)
         parts = (matrix.astype(np.float64)[:, None, :] - self._means) * self._coefficients
         z = parts.sum(axis=2) + self._intercepts
+        parts[:, :m] *= self._stretch
         probability, value = self._values(z[:, :m])
-        rank, low = value, np.full(value.shape, np.nan)
-        high = low
+        rank, interval = value, np.full((*value.shape, 2), np.nan, np.float32)
         if self._hurdles:
-            rank, high = value.copy(), low.copy()
+            rank = value.copy()
         for h, (model, part) in enumerate(self._hurdles):
             p, amount = probability[:, model], z[:, m + h]
-            low[:, model], value[:, model], high[:, model] = hurdle.quantiles(p, amount, part)
+            low, value[:, model], high = hurdle.quantiles(p, amount, part)
+            interval[:, model, 0], interval[:, model, 1] = low, high
             rank[:, model] = hurdle.mean(p, amount, part)
-            parts[:, model] *= ((1.0 - p) * self._slope[model])[:, None]
+            parts[:, model] *= (1.0 - p)[:, None]
             parts[:, model] += parts[:, m + h]
         factor, contribution = strongest(parts[:, :m])
+        seen = matrix[np.arange(len(matrix))[:, None, None], factor]
         return Scores(
-            value.astype(np.float32), self._percentiles(rank), factor, contribution,
-            low.astype(np.float32), high.astype(np.float32), rank,
+            value.astype(np.float32), self._percentiles(rank), factor, contribution, seen,
+            interval, rank,
         )  # fmt: skip
 
     def _values(self, z: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

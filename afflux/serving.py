@@ -47,12 +47,14 @@ def _serve_owners(work: Workspace, scorer: Scorer, scores: Scores, owners: I64, 
     served["as_of_offset"][owners] = work.rows["last_offset"][owners]
     served["previous"][owners] = served["value"][owners]
     served["value"][owners] = value
+    served["interval"][owners] = scores.interval[place]
     served["version"][owners] = scorer.versions
     served["percentile"][owners] = percentile
     served["bucket"][owners] = buckets(value, percentile, work.catalog.rules.amount)
     served["trusted"][owners] = scorer.trusted
     served["factor"][owners] = scores.factor[place]
     served["contribution"][owners] = scores.contribution[place]
+    served["factor_value"][owners] = scores.factor_value[place]
     work.served_changed[owners] = True
 
 

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
+from afflux.wording import effect
 from profile_store.profile import Engagement, Profile, Score
 
 _BUCKET_STYLE = {"low": "green", "medium": "yellow", "high": "red"}
@@ -76,16 +77,23 @@ def facts(engagement: Engagement) -> Iterator[str]:
 def value(score: Score) -> str:
     """The prediction in words.
 
-    An amount is the money of the window; a probability is a percentage.
+    An amount is the money of the window, with its interval; a probability is a percentage.
     """
     if score.predicts.startswith("amount"):
-        return f"{score.value:,.2f}"
+        low_high = score.interval
+        between = f" ({low_high[0]:,.0f} to {low_high[1]:,.0f})" if low_high else ""
+        return f"{score.value:,.2f}{between}"
     return f"{100 * score.value:.0f} %"
 
 
 def reasons(score: Score) -> str:
-    """The strongest reasons, those that raise it with +, those that lower it with -."""
-    return ", ".join(f"{f.phrase} ({f.contribution:+.2f})" for f in score.factors if f.contribution)
+    """The strongest reasons and what each does: percentage points, or percent of an amount."""
+    amount = score.predicts.startswith("amount")
+    return ", ".join(
+        f"{f.phrase}: {effect(score.value, f.contribution, amount)}"
+        for f in score.factors
+        if f.contribution
+    )
 
 
 def _parts(profile: Profile) -> Iterator[RenderableType]:

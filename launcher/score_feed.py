@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from afflux.wording import effect, say
 from streams.updates import update_order
 
 
@@ -62,8 +63,9 @@ def lines(
         change = ""
         if score["previous"] is not None and score["previous"] != value:
             change = " up" if value > score["previous"] else " down"
+        amount = score["model"] in amounts
         why = ", ".join(
-            f"{phrases.get(f['feature'], f['feature'])} ({f['contribution']:+.2f})"
+            f"{_reason(f, phrases)}: {effect(value, f['contribution'], amount)}"
             for f in score["factors"]
         )
         trust = "" if score["trusted"] else ", not trusted yet"
@@ -71,6 +73,13 @@ def lines(
             f"{update['identity']}  {score['model']} {shown}{change} ({score['bucket']}{trust})"
             + (f"  because of {why}" if why else "")
         )
+
+
+def _reason(factor: Mapping[str, Any], phrases: Mapping[str, str]) -> str:
+    feature = factor["feature"]
+    if feature in phrases and "value" in factor:
+        return say(feature, factor["value"])
+    return phrases.get(feature, feature)
 
 
 def _share(value: float) -> str:

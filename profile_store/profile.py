@@ -18,9 +18,11 @@ class Factor:
 
     feature: str
     phrase: str
-    """The feature in words."""
+    """The feature and its value in words, such as "no purchase for 19 days"."""
     contribution: float
-    """Signed part that the feature has in the linear predictor."""
+    """Signed part that the feature has in the log-odds, or in ln(1 + amount)."""
+    value: float | None = None
+    """Of the feature, as the model saw it; None in rows from before it was kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Score:
     event_id: EventId
     event_time: EpochMs
     event_offset: int
+    interval: tuple[float, float] | None = None
+    """Where an amount lies four times out of five; None of what has no interval."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from afflux.names import EpochMs, EventId, ModelName
 from afflux.outcomes import ModelSpec
 from afflux.scoring import BUCKETS, points
+from afflux.wording import say
 from profile_store.installation import Installation
 from profile_store.layouts import Layout, decode, layout_id
 from profile_store.profile import Factor, OpenExample, Score
@@ -54,8 +54,9 @@ def _row_scores(stored: Stored, layout: Layout) -> Iterator[Score]:
             percentile=int(row["percentile"][m]),
             bucket=BUCKETS[row["bucket"][m]],
             trusted=bool(row["trusted"][m]),
-            factors=_factors(layout, row["factor"][m], row["contribution"][m]),
+            factors=_factors(layout, row, m),
             previous=None if math.isnan(previous) else previous,
+            interval=_interval(row, m),
             identity=stored.identity,
             event_id=event_id,
             event_time=EpochMs(int(row["as_of_ts"])),
@@ -63,12 +64,25 @@ def _row_scores(stored: Stored, layout: Layout) -> Iterator[Score]:
         )
 
 
-def _factors(
-    layout: Layout, factor: NDArray[np.uint8], contribution: NDArray[np.float16]
-) -> tuple[Factor, ...]:
+def _interval(row: np.void, model: int) -> tuple[float, float] | None:
+    """None in layouts from before there were intervals, too."""
+    if "interval" not in (row.dtype.names or ()):
+        return None
+    low, high = row["interval"][model].tolist()
+    return None if math.isnan(low) else (low, high)
+
+
+def _factors(layout: Layout, row: np.void, model: int) -> tuple[Factor, ...]:
+    factor, contribution = row["factor"][model].tolist(), row["contribution"][model]
+    if "factor_value" not in (row.dtype.names or ()):
+        return tuple(
+            Factor(layout.features[f], layout.phrases[f], float(str(c)))
+            for f, c in zip(factor, contribution, strict=True)
+            if c
+        )
     return tuple(
-        Factor(layout.features[f], layout.phrases[f], float(str(c)))
-        for f, c in zip(factor.tolist(), contribution, strict=True)
+        Factor(layout.features[f], say(layout.features[f], float(v)), float(str(c)), float(str(v)))
+        for f, c, v in zip(factor, contribution, row["factor_value"][model], strict=True)
         if c
     )
 

@@ -90,6 +90,7 @@ def _scores_of(catalog: Catalog, served: np.void) -> list[dict[str, Any]]:
         value, previous, percentile = of["value"][m], of["previous"][m], of["percentile"][m]
         if value != value:  # never scored
             continue
+        low, high = of["interval"][m]
         scores.append(
             {
                 "model": model.name,
@@ -100,11 +101,15 @@ def _scores_of(catalog: Catalog, served: np.void) -> list[dict[str, Any]]:
                 "bucket": BUCKETS[min(of["bucket"][m], 2)],
                 "trusted": of["trusted"][m] != 0,
                 "factors": [
-                    {"feature": catalog.features[f], "contribution": c}
-                    for f, c in zip(of["factor"][m], of["contribution"][m], strict=True)
+                    {"feature": catalog.features[f], "contribution": c, "value": seen}
+                    for f, c, seen in zip(
+                        of["factor"][m], of["contribution"][m], of["factor_value"][m], strict=True
+                    )
                     if c != 0 and f < catalog.dimension
                 ],
                 "previous": None if previous != previous else previous,
+                "low": None if low != low else low,
+                "high": None if high != high else high,
             }
         )
     return scores
@@ -120,6 +125,7 @@ def _scores(catalog: Catalog, served: NDArray[np.void]) -> pa.Array:
     percentile = flat["percentile"].astype(np.int64)
     score = np.where(amount, percentile, np.rint(100 * np.where(amount, 0, value)))
     previous = flat["previous"].astype(np.float64)
+    low, high = flat["interval"].astype(np.float64).T
     names = pa.array([m.name for m in catalog.models], pa.string())
     fields = {
         "model": names.take(pa.array(model)),
@@ -129,8 +135,10 @@ def _scores(catalog: Catalog, served: NDArray[np.void]) -> pa.Array:
         "percentile": pa.array(percentile),
         "bucket": pa.array(BUCKETS).take(pa.array(np.minimum(flat["bucket"], 2))),
         "trusted": pa.array(flat["trusted"] != 0),
-        "factors": _factors(catalog, flat["factor"], flat["contribution"]),
+        "factors": _factors(catalog, flat["factor"], flat["contribution"], flat["factor_value"]),
         "previous": pa.array(previous, mask=np.isnan(previous)),
+        "low": pa.array(low, mask=np.isnan(low)),
+        "high": pa.array(high, mask=np.isnan(high)),
     }
     scores = pa.StructArray.from_arrays(list(fields.values()), list(fields))
     return _ragged(scores, known.sum(axis=1))
@@ -138,10 +146,13 @@ def _scores(catalog: Catalog, served: NDArray[np.void]) -> pa.Array:
 
 _PER_MODEL = (
     "value", "previous", "version", "percentile", "bucket", "trusted", "factor", "contribution",
+    "factor_value", "interval",
 )  # fmt: skip
 
 
-def _factors(catalog: Catalog, factor: NDArray[Any], contribution: NDArray[Any]) -> pa.Array:
+def _factors(
+    catalog: Catalog, factor: NDArray[Any], contribution: NDArray[Any], seen: NDArray[Any]
+) -> pa.Array:
     """Reasons of each score; a factor without a part in it is left out."""
     known = (contribution != 0) & (factor < catalog.dimension)
     names = pa.array(catalog.features, pa.string())
@@ -149,8 +160,9 @@ def _factors(catalog: Catalog, factor: NDArray[Any], contribution: NDArray[Any])
         [
             names.take(pa.array(factor[known].astype(np.int32))),
             pa.array(contribution[known].astype(np.float64)),
+            pa.array(seen[known].astype(np.float64)),
         ],
-        ["feature", "contribution"],
+        ["feature", "contribution", "value"],
     )
     return _ragged(entries, known.sum(axis=1))
 

@@ -10,6 +10,7 @@ import pytest
 
 from afflux.identity import profile_id_of
 from afflux.names import Identity
+from afflux.wording import say
 from core_cases import CATALOG, linear_scorer
 from profile_store import (
     AsyncProfileStore,
@@ -73,7 +74,9 @@ async def test_scores(shards: RedisShardStore, reader: AsyncProfileStore) -> Non
         assert score.previous == before.scores[score.model].value
         names = [CATALOG.features[f] for f in given.factor[0, m]]
         assert [factor.feature for factor in score.factors] == names
-        assert all(f.phrase in CATALOG.phrases for f in score.factors)
+        assert [f.phrase for f in score.factors] == [
+            say(f.feature, f.value or 0.0) for f in score.factors
+        ]
         assert [np.float16(f.contribution) for f in score.factors] == list(given.contribution[0, m])
     churn, value = profile.scores.values()
     assert churn.predicts == "no purchase within 14 days"

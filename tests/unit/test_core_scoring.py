@@ -26,10 +26,11 @@ def test_values_are_the_written_formula() -> None:
 
 
 def test_factors_are_the_three_largest_parts() -> None:
-    """By size, signed, the strongest first."""
+    """By size, signed, the strongest first; those of a probability are parts of its log-odds."""
     scores = SCORER.score(MATRIX)
     for m, s in enumerate(SCORER.snapshots):
         parts = (MATRIX.astype(float) - s.mean) / s.scale * s.weights
+        parts *= s.calibration[0] if s.link == "probability" else 1.0
         for i, part in enumerate(parts):
             order = np.argsort(-np.abs(part), kind="stable")[:3]
             assert scores.factor[i, m].tolist() == order.tolist()

@@ -223,6 +223,8 @@ def served(n: int) -> Any:
     rows["trusted"] = [[1, 0]]
     rows["factor"] = [[[0, 2, 255], [1, 0, 0]]]
     rows["contribution"] = [[[1.5, -0.25, 9.0], [0.5, 0.0, 0.0]]]
+    rows["factor_value"] = [[[2.25, 0.5, 0.0], [3.0, 0.0, 0.0]]]
+    rows["interval"] = [[[np.nan, np.nan], [10.5, 99.0]]]
     return rows
 
 
@@ -258,10 +260,12 @@ def test_score_updates() -> None:
         "bucket": "high",
         "trusted": True,
         "factors": [
-            {"feature": names[0], "contribution": 1.5},
-            {"feature": names[2], "contribution": -0.25},
+            {"feature": names[0], "contribution": 1.5, "value": 2.25},
+            {"feature": names[2], "contribution": -0.25, "value": 0.5},
         ],
         "previous": None,
+        "low": None,
+        "high": None,
     }
     assert value == {
         "model": "lifetime_value",
@@ -271,8 +275,10 @@ def test_score_updates() -> None:
         "percentile": 0,
         "bucket": "medium",
         "trusted": False,
-        "factors": [{"feature": names[1], "contribution": 0.5}],
+        "factors": [{"feature": names[1], "contribution": 0.5, "value": 3.0}],
         "previous": 60.0,
+        "low": 10.5,
+        "high": 99.0,
     }
     assert second["identity"] == "crm:ü"
     assert [s["model"] for s in second["scores"]] == ["lifetime_value"]

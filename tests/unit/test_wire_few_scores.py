@@ -32,6 +32,8 @@ def test_few_rows_have_the_bytes_of_columns(seed: int, n: int) -> None:
     served["trusted"] = rng.integers(0, 2, shape)
     served["factor"] = rng.integers(0, 256, served["factor"].shape)
     served["contribution"] = rng.choice([0.0, 0.5, -1.25], served["contribution"].shape)
+    served["factor_value"] = rng.choice([0.0, 0.5, -1.25], served["factor_value"].shape)
+    served["interval"] = rng.choice([np.nan, 0.5, 12.0], served["interval"].shape)
     people = [Identity(f"crm:{i}-ä".encode()) for i in range(n)]
     arguments = (
         CATALOG, served, people, [f"e{i}" for i in range(n)], ["p"] * n,
