@@ -79,7 +79,7 @@ def count(work: Workspace, s: Stretch) -> None:
     counted &= (opened < ts) & (ts <= opened + rules.window[:, None, None])
     m, k, slot = counted.nonzero()
     if len(m):
-        x = np.where(rules.amount[m], s.amount[at[k]], 1.0)
+        x = np.where(rules.money[m], s.amount[at[k]], 1.0)
         bits = rules.every[m]
         if some(bits):
             _see_kinds(rows["slot_progress"], (row[k][bits], slot[bits], m[bits]), kind[k][bits])

@@ -18,7 +18,10 @@ from afflux.limits import DAY_MS, HOUR_MS
 from afflux.names import ModelName
 from afflux.scoring import Link
 
-Form = Literal["will", "will_all", "will_not", "amount"]
+Form = Literal["will", "will_all", "will_not", "amount", "count"]
+
+ACTIVITY = tuple(kind for kind in Kind if kind != Kind.EXPOSURE)
+"""What people do themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class Outcome:
 
     form "will": label 1 when any event of `kinds` came, "will_all": label 1 when one of each of
     them came, "will_not": label 1 when none came, "amount": label is the sum of the amounts of
-    those events.
+    those events, "count": their number.
 
     >>> Outcome("will_not", (Kind.PURCHASE,), 14 * DAY_MS).describe()
     'no purchase within 14 days'
@@ -72,6 +75,9 @@ class Outcome:
         join = " and " if self.form == "will_all" else " or "
         what = join.join(k.name.lower().replace("_", " ") for k in self.kinds)
         days = f"{self.window_ms / DAY_MS:g} days"
+        if self.form == "count":
+            what = "" if self.kinds == ACTIVITY else f"{what} "
+            return f"number of {what}events in the next {days}"
         if self.form == "amount":
             return f"amount of {what} events in the next {days}"
         return f"{_WORDS[self.form]} {what} within {days}"
@@ -91,7 +97,7 @@ class ModelSpec:
     @property
     def link(self) -> Link:
         """How a linear score becomes a value."""
-        return "amount" if self.outcome.form == "amount" else "probability"
+        return "amount" if self.outcome.form in ("amount", "count") else "probability"
 
 
 Masks = NDArray[np.uint32]
@@ -111,7 +117,9 @@ class Rules:
     any_counts: Bool
     """(256,) kinds that some outcome is about."""
     amount: Bool
-    """Models whose label is an amount."""
+    """Models whose label is an amount, or a number of events."""
+    money: Bool
+    """Models whose label is the money of the events."""
     negated: Bool
     """Models whose label is 1 when nothing happened."""
     every: Bool
@@ -132,7 +140,8 @@ class Rules:
             deadline=np.array([o.deadline_ms for o in outcomes]),
             counts=counts,
             any_counts=np.array([bool(kind.any()) for kind in counts.T]),
-            amount=np.array([o.form == "amount" for o in outcomes]),
+            amount=np.array([o.form in ("amount", "count") for o in outcomes]),
+            money=np.array([o.form == "amount" for o in outcomes]),
             negated=np.array([o.form == "will_not" for o in outcomes]),
             every=np.array([o.form == "will_all" for o in outcomes]),
             wanted=np.array([float(sum({1 << kind for kind in o.kinds})) for o in outcomes]),

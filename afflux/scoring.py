@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from afflux import hurdle
+from afflux.bins import BINS, bins_of, moved
 from afflux.hurdle import HurdlePart
 from afflux.names import ModelName
 
@@ -25,7 +26,7 @@ Link = Literal["probability", "amount"]
 class LinearSnapshot:
     """A linear model as arrays: z = intercept + sum((x - mean) / scale * weights).
 
-    link "probability": value = sigmoid(calibration[0] * z + calibration[1]).
+    link "probability": value = sigmoid(calibration[0] * z + calibration[1]), moved by bins.
     link "amount": value = max(0, expm1(z)), in the unit of the money of the events;
     the calibration is not used. With a hurdle the probability of z is that of any amount at all,
     and value is the median of the distribution that both parts make.
@@ -49,6 +50,8 @@ class LinearSnapshot:
     offset: int
     """Next offset of `training-examples` to learn: what the scorers compare for back-pressure."""
     hurdle: HurdlePart | None = None
+    shifts: NDArray[np.float64] = field(default_factory=lambda: np.zeros(BINS))
+    """How a probability is moved, by the bin of its log-odds (`afflux/bins.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,8 @@ class LinearScorer:
         self._amount = np.array([s.link == "amount" for s in snapshots])
         plain = [s.link == "amount" and s.hurdle is None for s in snapshots]
         self._stretch = np.where(plain, 1.0, self._slope)[:, None]
+        self._shifts = np.stack([s.shifts for s in snapshots])
+        self._shifted = bool(self._shifts.any())
         self._versions = np.array([s.version for s in snapshots], np.uint64)
         self._trusted = np.array([s.trusted for s in snapshots], np.bool_)
 
@@ -152,6 +157,10 @@ class LinearScorer:
     def _values(self, z: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         odds = _clip(self._slope * z + self._shift, -_STEEPEST, _STEEPEST)
         probability = 1.0 / (1.0 + np.exp(-odds))
+        if self._shifted:
+            probability = moved(
+                probability, self._shifts[np.arange(len(self.snapshots)), bins_of(odds)]
+            )
         return probability, np.where(self._amount, np.expm1(_clip(z, 0.0, _STEEPEST)), probability)
 
     def _percentiles(self, rank: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -79,7 +79,7 @@ def value(score: Score) -> str:
 
     An amount is the money of the window, with its interval; a probability is a percentage.
     """
-    if score.predicts.startswith("amount"):
+    if score.predicts.startswith(("amount", "number")):
         low_high = score.interval
         between = f" ({low_high[0]:,.0f} to {low_high[1]:,.0f})" if low_high else ""
         return f"{score.value:,.2f}{between}"
@@ -88,7 +88,7 @@ def value(score: Score) -> str:
 
 def reasons(score: Score) -> str:
     """The strongest reasons and what each does: percentage points, or percent of an amount."""
-    amount = score.predicts.startswith("amount")
+    amount = score.predicts.startswith(("amount", "number"))
     return ", ".join(
         f"{f.phrase}: {effect(score.value, f.contribution, amount)}"
         for f in score.factors
@@ -121,7 +121,7 @@ def _score(score: Score) -> Iterator[Text]:
     if score.percentile:
         line.append(f", above {score.percentile} % of all", style="not bold")
     if score.previous is not None and abs(score.previous - score.value) > 1e-9:
-        before = f"{score.previous:,.2f}" if score.predicts.startswith("amount") else (
+        before = f"{score.previous:,.2f}" if score.predicts.startswith(("amount", "number")) else (
             f"{100 * score.previous:.0f} %"
         )  # fmt: skip
         line.append(f", before {before}", style="dim not bold")

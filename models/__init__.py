@@ -1,7 +1,7 @@
 """Models, one predicted thing per file. Importing this package does not import River.
 
 >>> [m.name for m in default_models()]
-['churn', 'coupon_conversion', 'lifetime_value', 'purchase_7d']
+['churn', 'coupon_conversion', 'engagement', 'lifetime_value', 'purchase_7d']
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class PlattScaling:
     """Learns (a, b) one example after the other.
 
     >>> platt = PlattScaling()
-    >>> platt.learn([2.0, -2.0] * 500, [1.0, 0.0, 1.0, 0.0, 0.0, 1.0] * 166 + [1.0] * 4)
+    >>> _ = platt.learn([2.0, -2.0] * 500, [1.0, 0.0, 1.0, 0.0, 0.0, 1.0] * 166 + [1.0] * 4)
     >>> a, b = platt.coefficients  # every third pair is wrong: logit 0.69, not 2
     >>> round(a * 2 + b, 1)
     0.7
@@ -50,12 +50,18 @@ class PlattScaling:
         """(a, b)."""
         return self._a, self._b
 
-    def learn(self, scores: Sequence[float], labels: Sequence[float]) -> None:
-        """Learn linear scores, each as of before its label was learned, with labels 0 and 1."""
+    def learn(self, scores: Sequence[float], labels: Sequence[float]) -> list[float]:
+        """Learn linear scores, each as of before its label was learned, with labels 0 and 1.
+
+        Returns the log-odds a z + b of each before it was learned.
+        """
+        before = []
         a, b, aa, ab, bb = self._a, self._b, self._aa, self._ab, self._bb
         for score, label in zip(scores, labels, strict=True):
             z = min(_LARGEST, max(-_LARGEST, score))
-            off = sigmoid(a * z + b) - label
+            odds = a * z + b
+            before.append(odds)
+            off = sigmoid(odds) - label
             ga = off * z
             aa += ga * ga
             ab += ga * off
@@ -67,6 +73,7 @@ class PlattScaling:
             if norm > _RADIUS:
                 a, b = a * _RADIUS / norm, b * _RADIUS / norm
         self._a, self._b, self._aa, self._ab, self._bb = a, b, aa, ab, bb
+        return before
 
     def state(self) -> Arrays:
         """All that it knows."""

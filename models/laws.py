@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from afflux.bins import BINS, bins_of, moved
 from afflux.catalog import Catalog
 from afflux.examples import ExampleColumns
 from afflux.names import Identity
@@ -129,7 +130,7 @@ def check_export_equals_learner(model: Model) -> None:
     linear.learn(examples.vector, model.target(examples.label))
     snapshot = decode_scoring(encode(_taught(model, [examples]).snapshot(_N)), FEATURES)
     exported = LinearScorer([replace(snapshot, calibration=(1.0, 0.0), link="probability",
-                                     hurdle=None)])  # fmt: skip
+                                     hurdle=None, shifts=np.zeros(BINS))])  # fmt: skip
     served = exported.score(examples.vector).value[:, 0]
     np.testing.assert_allclose(served, 1 / (1 + np.exp(-linear.predict(examples.vector))), 1e-5)
 
@@ -267,4 +268,6 @@ def _river_value(model: Model, pipeline: Any, x: dict[str, float], snapshot: Any
         return float(max(0.0, np.expm1(pipeline.predict_one(x))))
     p = pipeline.predict_proba_one(x)[True]
     a, b = snapshot.calibration
-    return float(1 / (1 + np.exp(-(a * np.log(p / (1 - p)) + b))))
+    odds = a * np.log(p / (1 - p)) + b
+    share = snapshot.shifts[bins_of(np.array([odds]))]
+    return float(moved(1 / (1 + np.exp(-np.array([odds]))), share)[0])

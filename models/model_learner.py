@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from afflux.examples import LABEL_UNCERTAIN, ExampleColumns, ExampleKey
 from afflux.names import ModelName
-from models.calibration import PlattScaling
+from models.bin_means import Calibration
 from models.contract import HurdleRecipe, Model
 from models.hurdle import HurdleAmount
 from models.learners import Engine, kind_of_learner, linear_learner, state_goes_on
@@ -60,7 +60,7 @@ class ModelLearner:
         self._hurdle: HurdleAmount | None = None
         if isinstance(recipe, HurdleRecipe):
             self._hurdle = HurdleAmount(recipe.amount, len(self.features))
-        self._platt = PlattScaling()
+        self._calibration = Calibration()
         self._quality = quality_of(self.model.spec.link)
         self._vectors = Recent("vectors", REMEMBERED, np.float16, len(self.features))
         self._last: dict[int, ExampleKey] = {}
@@ -76,7 +76,7 @@ class ModelLearner:
         targets = self.model.target(labels)
         scores = self._linear.learn(vectors, targets)
         if self.model.calibrated:
-            self._platt.learn(scores, targets.tolist())
+            self._calibration.learn(scores, targets.tolist())
         if self._hurdle is not None:
             self._hurdle.learn(vectors, labels)
         self._vectors.add(vectors)
@@ -94,7 +94,8 @@ class ModelLearner:
             last=dict(self._last),
             examples=self.examples,
             linear=self._linear.state,
-            calibration=self._platt.coefficients,
+            calibration=self._calibration.coefficients,
+            shifts=self._calibration.shifts,
             cuts=np.empty(0),
             trusted=self._quality.trusted,
             metrics=self.metrics(),
@@ -102,7 +103,7 @@ class ModelLearner:
             memory={
                 **self._linear.memory(),
                 **({} if self._hurdle is None else self._hurdle.memory()),
-                **self._platt.state(),
+                **self._calibration.state(),
                 **self._quality.state(),
                 **self._vectors.state(),
                 "counts": np.array([self._untrained, self._uncertain]),
@@ -122,7 +123,7 @@ class ModelLearner:
         self._linear.load(snapshot.linear, snapshot.memory)
         if self._hurdle is not None:
             self._hurdle.load(snapshot.memory)
-        self._platt.load(snapshot.memory)
+        self._calibration.load(snapshot.memory)
         self._quality.load(snapshot.memory)
         self._vectors.load(snapshot.memory)
         self._untrained, self._uncertain = snapshot.memory["counts"].tolist()

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from afflux.bins import BINS
 from afflux.columns import F64
 from afflux.examples import ExampleKey
 from afflux.hurdle import RESIDUAL_QUANTILES, HurdlePart
@@ -50,6 +51,7 @@ class Snapshot:
     linear: LinearState
     calibration: tuple[float, float]
     cuts: F64
+    shifts: F64
     trusted: bool
     metrics: Mapping[str, float]
     hurdle: HurdleState | None = None
@@ -86,6 +88,7 @@ def encode(snapshot: Snapshot) -> bytes:
         "linear.squares": snapshot.linear.squares,
         "linear.weights": snapshot.linear.weights,
         "cuts": snapshot.cuts,
+        "shifts": snapshot.shifts,
         **{f"memory.{name}": array for name, array in snapshot.memory.items()},
     }
     return seal(facts, arrays)
@@ -118,6 +121,7 @@ def to_scoring(snapshot: Snapshot, version: int) -> LinearSnapshot:
         examples=snapshot.examples,
         offset=snapshot.offset,
         hurdle=None if snapshot.hurdle is None else _hurdle_part(snapshot.hurdle),
+        shifts=snapshot.shifts,
     )
 
 
@@ -181,6 +185,7 @@ def _read(facts: Mapping[str, Any], arrays: Arrays) -> Snapshot:
         ),
         calibration=(float(a), float(b)),
         cuts=arrays["cuts"],
+        shifts=arrays["shifts"],
         trusted=bool(facts["trusted"]),
         metrics=dict(facts["metrics"]),
         hurdle=_read_hurdle(facts, arrays),
@@ -197,7 +202,9 @@ def _check(snapshot: Snapshot, features: Sequence[str] | None) -> None:
     hurdle = snapshot.hurdle
     linears = [snapshot.linear] if hurdle is None else [snapshot.linear, hurdle.linear]
     residuals = np.zeros(len(RESIDUAL_QUANTILES)) if hurdle is None else hurdle.residuals
-    numbers: list[float] = [*snapshot.calibration, *residuals]
+    numbers: list[float] = [*snapshot.calibration, *snapshot.shifts, *residuals]
+    if snapshot.shifts.shape != (BINS,):
+        raise SnapshotError(f"snapshot of {snapshot.model}: its calibration has other bins")
     for linear in linears:
         if any(a.shape != (n,) for a in (linear.total, linear.squares, linear.weights)):
             raise SnapshotError(f"snapshot of {snapshot.model}: its arrays do not fit its features")

@@ -13,6 +13,7 @@ from afflux.attributes import Value
 from afflux.catalog import Catalog
 from afflux.columns import Kind
 from afflux.features.channels import CHANNELS
+from afflux.features.decayed import pace
 from afflux.identity import profile_id_of
 from afflux.merge import merge
 from afflux.names import EpochMs, Identity, ModelName
@@ -23,6 +24,9 @@ from profile_store.profile import Engagement, OpenExample, Profile, Score
 from profile_store.selection import Selection
 from profile_store.served import open_examples, scores
 from profile_store.stored import Stored
+
+_ENGAGEMENT = ModelName("engagement")
+_RISING = 1.25
 
 
 def assemble(
@@ -51,7 +55,9 @@ def assemble(
                 tuple(s.identity for s in stored),
                 EpochMs(int(merged["last_ts"][p])),
                 attributes=selection.only("attributes", attributes),
-                engagement=_engagement(merged[p]) if selection.wants("engagement") else None,
+                engagement=_engagement(merged[p : p + 1], int(times[p]), stored, installation)
+                if selection.wants("engagement")
+                else None,
                 at=None if matrix is None else EpochMs(int(times[p])),
                 features=_features(catalog, matrix, p, selection),
                 scores=_scores(stored, installation, selection),
@@ -100,7 +106,11 @@ def _records(person: Sequence[Stored]) -> Iterator[tuple[int, Identity, dict[str
                 raise StoreMisconfigured(f"stored attributes are damaged: {error!r}") from None
 
 
-def _engagement(row: np.void) -> Engagement:
+def _engagement(
+    rows: NDArray[np.void], at: int, person: Sequence[Stored], installation: Installation
+) -> Engagement:
+    (row,) = rows
+    score = scores(person, installation).get(_ENGAGEMENT)
     life = dict(zip(CHANNELS, row["life"].tolist(), strict=True))
     return Engagement(
         first_seen=_time(row["first_ts"]),
@@ -114,7 +124,21 @@ def _engagement(row: np.void) -> Engagement:
         adds=int(life["adds"]),
         exposures=int(life["exposures"]),
         redemptions=int(life["redemptions"]),
+        score=None if score is None else score.score,
+        level=None if score is None else score.bucket,
+        trend=trend(float(pace(rows, np.array([at]))[0])),
     )
+
+
+def trend(pace: float) -> str:
+    """Of events a day relative to the usual ones.
+
+    >>> [trend(p) for p in (0.5, 1.1, 2.0)]
+    ['falling', 'steady', 'rising']
+    """
+    if pace > _RISING:
+        return "rising"
+    return "falling" if pace < 1 / _RISING else "steady"
 
 
 def _time(ms: Any) -> EpochMs | None:

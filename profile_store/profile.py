@@ -78,6 +78,12 @@ class Engagement:
     """To campaigns."""
     redemptions: int
     """Of coupons."""
+    score: int | None = None
+    """0 to 100, of the model `engagement`; None before it scored."""
+    level: str | None = None
+    """low, medium or high."""
+    trend: str = "steady"
+    """rising or falling where recent days have a quarter more or less events than is usual."""
 
 
 @dataclass(frozen=True, slots=True)

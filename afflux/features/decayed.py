@@ -106,11 +106,23 @@ class DecayedSums:
         sums = decayed(rows, at)
         out = np.empty((len(at), len(self.names)))
         np.log1p(sums.reshape(len(at), _SUMS), out=out[:, :_SUMS])
-        known = np.maximum(at - rows["first_ts"], 0)[:, None] / DAY_MS
-        steady = (1.0 - np.exp2((known + 1.0) / -_IN_DAYS)) * (_IN_DAYS / math.log(2.0))
-        rates = sums.take(_RATES, axis=2) / steady[:, :, None]
+        rates = sums.take(_RATES, axis=2) / _steady(rows, at)[:, :, None]
         out[:, _SUMS:] = np.log1p(rates.reshape(len(at), -1) * _PER_TEN_THOUSAND)
         return out
+
+
+def pace(rows: Fields, at: I64) -> F64:
+    """Events a day in recent days relative to recent months; 1 where there were none."""
+    rates = decayed(rows, at)[:, :, CHANNELS.index("events")] / _steady(rows, at)
+    usual = rates[:, 1]
+    return np.where(usual > 0, rates[:, 0] / np.where(usual > 0, usual, 1.0), 1.0)
+
+
+def _steady(rows: Fields, at: I64) -> F64:
+    """(rows, half-lives) sums that one a day since the first event would make."""
+    known = np.maximum(at - rows["first_ts"], 0)[:, None] / DAY_MS
+    steady: F64 = (1.0 - np.exp2((known + 1.0) / -_IN_DAYS)) * (_IN_DAYS / math.log(2.0))
+    return steady
 
 
 def decayed(rows: Fields, at: I64) -> F64:
