@@ -1,16 +1,23 @@
-"""Calibration by bins, after Platt scaling, where it helps.
+"""Calibration: Platt scaling, and bins after it, each only where it helps.
 
 Probabilities that Platt scaling gives are put into bins of their log-odds; in each bin the labels
 say how far they were off on the average, and the bin is moved that much (calibeating: Foster and
 Hart, Theoretical Economics 18(4), 2023, in the form of Gupta and Ramdas, `models/calibration.py`):
 up by a share c of what is missing to 1, or down by a share of what there is. Serving the mean label
-itself would lose the order within a bin, and with it some of the AUC. Both are judged by their
-Brier score before each label is learned; the better one serves.
+itself would lose the order within a bin, and with it some of the AUC.
+
+The uncalibrated probability, that of Platt scaling and that of the bins are judged by their Brier
+scores, each as it was when the example opened; the best one serves. Where the share of positives
+comes and goes (coupons, with campaigns), Platt scaling follows it a window too late and is worse
+than nothing; judged at the label, when its neighbours are known, it would look best.
 """
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -18,6 +25,12 @@ from afflux.bins import BINS, LAST, STEPS
 from afflux.columns import F64
 from models.calibration import PlattScaling, sigmoid
 from models.contract import Arrays
+
+_TIMES_A_WINDOW = 16
+_REMEMBERED = 40
+"""Calibrations of the past: more than two windows of them."""
+
+_AT_FIRST = [0.0, 1.0, 0.0, *[0.0] * BINS]
 
 _HELD = 50.0
 """Examples' worth of trust in Platt scaling that each bin starts with."""
@@ -29,9 +42,9 @@ class Calibration:
     >>> calibration = Calibration()
     >>> scores = [-3.0, -0.2, 3.0] * 400  # the middle ones come true in three of four
     >>> labels = [0.0, 1.0, 1.0] * 300 + [0.0, 0.0, 1.0] * 100
-    >>> calibration.learn(scores, labels)
-    >>> calibration.serves_bins
-    True
+    >>> calibration.learn(scores, labels, range(1200), range(1200))
+    >>> calibration.serves
+    'bins'
     """
 
     def __init__(self) -> None:
@@ -39,42 +52,70 @@ class Calibration:
         self._n = [0.0] * BINS
         self._off = [0.0] * BINS
         self._sum = [0.0] * BINS
-        self._brier = [0.0, 0.0]
+        self._brier = [0.0, 0.0, 0.0]
+        self._past: list[list[float]] = []
+        """[when, a, b, shares ...], ascending."""
 
     @property
     def coefficients(self) -> tuple[float, float]:
-        """Of Platt scaling."""
-        return self._platt.coefficients
+        """Of Platt scaling; (1, 0) while no calibration has been better."""
+        return (1.0, 0.0) if self.serves == "none" else self._platt.coefficients
 
     @property
-    def serves_bins(self) -> bool:
-        """Whether the bins have been better so far."""
-        plain, binned = self._brier
-        return binned < plain
+    def serves(self) -> Literal["none", "platt", "bins"]:
+        """What has had the lowest Brier score so far; Platt scaling before the first label."""
+        plain, platt, binned = self._brier
+        if binned < min(plain, platt):
+            return "bins"
+        return "none" if plain < platt else "platt"
 
     @property
     def shifts(self) -> F64:
-        """The share c of each bin; zeros while Platt scaling alone is better."""
-        if not self.serves_bins:
+        """The share c of each bin; zeros while something else is better."""
+        if self.serves != "bins":
             return np.zeros(BINS)
-        bins = zip(_CENTRES, self._sum, self._n, self._off, strict=True)
-        return np.array([_share(*of_bin) for of_bin in bins])
+        return np.array(self._shares())
 
-    def learn(self, scores: Sequence[float], labels: Sequence[float]) -> None:
-        """Learn linear scores, each as of before its label was learned, with labels 0 and 1."""
+    def learn(
+        self,
+        scores: Sequence[float],
+        labels: Sequence[float],
+        opened: Sequence[int],
+        closed: Sequence[int],
+    ) -> None:
+        """Learn linear scores, each as of before its label was learned, with labels 0 and 1.
+
+        opened, closed: when each example opened and when its label was known, ms.
+        """
         n, off, total = self._n, self._off, self._sum
-        plain, binned = self._brier
-        for odds, label in zip(self._platt.learn(scores, labels), labels, strict=True):
-            p = sigmoid(odds)
-            at = bin_of(odds)
-            c = _share(_CENTRES[at], total[at], n[at], off[at])
-            q = p + (c * (1.0 - p) if c > 0 else c * p)
-            plain += (p - label) * (p - label)
-            binned += (q - label) * (q - label)
+        platts = self._platt.learn(scores, labels)
+        for z, label, start, end, (a, b) in zip(
+            scores, labels, opened, closed, platts, strict=True
+        ):
+            self._judge(z, label, start)
+            odds = a * z + b
+            p, at = sigmoid(odds), bin_of(odds)
             n[at] += 1.0
             off[at] += label - p
             total[at] += p
-        self._brier = [plain, binned]
+            if not self._past or end >= self._past[-1][0] + (end - start) / _TIMES_A_WINDOW:
+                self._past.append([float(end), a, b, *self._shares()])
+                del self._past[:-_REMEMBERED]
+
+    def _judge(self, score: float, label: float, opened: int) -> None:
+        """By what the calibrations were when the example opened: its label was far away then."""
+        at = bisect_right(self._past, [float(opened), math.inf])
+        _, a, b, *shares = self._past[at - 1] if at else _AT_FIRST
+        odds = a * score + b
+        p, raw = sigmoid(odds), sigmoid(score)
+        c = shares[bin_of(odds)]
+        q = p + (c * (1.0 - p) if c > 0 else c * p)
+        for i, served in enumerate((raw, p, q)):
+            self._brier[i] += (served - label) * (served - label)
+
+    def _shares(self) -> list[float]:
+        bins = zip(_CENTRES, self._sum, self._n, self._off, strict=True)
+        return [_share(*of_bin) for of_bin in bins]
 
     def state(self) -> Arrays:
         """All that it knows."""
@@ -82,6 +123,7 @@ class Calibration:
             **self._platt.state(),
             "bins": np.array([self._n, self._off, self._sum]),
             "bins.brier": np.array(self._brier),
+            "bins.past": np.array(self._past, np.float64).reshape(-1, 3 + BINS),
         }
 
     def load(self, arrays: Arrays) -> None:
@@ -89,6 +131,7 @@ class Calibration:
         self._platt.load(arrays)
         self._n, self._off, self._sum = arrays["bins"].tolist()
         self._brier = arrays["bins.brier"].tolist()
+        self._past = arrays["bins.past"].tolist()
 
 
 _CENTRES = [sigmoid((i + 0.5) / STEPS - LAST) for i in range(BINS)]

@@ -50,18 +50,17 @@ class PlattScaling:
         """(a, b)."""
         return self._a, self._b
 
-    def learn(self, scores: Sequence[float], labels: Sequence[float]) -> list[float]:
+    def learn(self, scores: Sequence[float], labels: Sequence[float]) -> list[tuple[float, float]]:
         """Learn linear scores, each as of before its label was learned, with labels 0 and 1.
 
-        Returns the log-odds a z + b of each before it was learned.
+        Returns (a, b) before each.
         """
         before = []
         a, b, aa, ab, bb = self._a, self._b, self._aa, self._ab, self._bb
         for score, label in zip(scores, labels, strict=True):
             z = min(_LARGEST, max(-_LARGEST, score))
-            odds = a * z + b
-            before.append(odds)
-            off = sigmoid(odds) - label
+            before.append((a, b))
+            off = sigmoid(a * z + b) - label
             ga = off * z
             aa += ga * ga
             ab += ga * off

@@ -76,7 +76,8 @@ class ModelLearner:
         targets = self.model.target(labels)
         scores = self._linear.learn(vectors, targets)
         if self.model.calibrated:
-            self._calibration.learn(scores, targets.tolist())
+            opened, closed = examples.open_ts[at].tolist(), examples.deadline[at].tolist()
+            self._calibration.learn(scores, targets.tolist(), opened, closed)
         if self._hurdle is not None:
             self._hurdle.learn(vectors, labels)
         self._vectors.add(vectors)

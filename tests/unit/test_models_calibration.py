@@ -7,6 +7,8 @@ import math
 import numpy as np
 import pytest
 
+from afflux.bins import bins_of, moved
+from models.bin_means import Calibration
 from models.calibration import PlattScaling, sigmoid
 
 
@@ -58,3 +60,52 @@ def test_state_goes_on_as_if_never_left() -> None:
 def test_sigmoid_does_not_overflow() -> None:
     """Both ends are exact."""
     assert (sigmoid(-1e4), sigmoid(0.0), sigmoid(1e4)) == (0.0, 0.5, 1.0)
+
+
+def test_the_best_of_three_serves() -> None:
+    """Sound scores stay as they are, stretched ones are scaled, bent ones are put into bins."""
+    random = np.random.default_rng(5)
+    z = random.normal(0.0, 1.5, 6_000)
+    label = (random.random(len(z)) < 1 / (1 + np.exp(-z))).astype(float)
+    bent = np.where(z > 0, 3.0, 0.3) * z
+    for scores, served in ((3.0 * z, "platt"), (bent, "bins")):
+        calibration = Calibration()
+        calibration.learn(scores.tolist(), label.tolist(), range(6_000), range(6_000))
+        assert calibration.serves == served
+
+
+def test_bins_keep_the_order_and_go_on_from_their_state() -> None:
+    """Within a bin a larger score stays larger; state and blocks change no bit."""
+    random = np.random.default_rng(6)
+    z = random.normal(0.0, 2.0, 3_000)
+    label = (random.random(len(z)) < 1 / (1 + np.exp(-np.where(z > 0, 0.3, 1.0) * z))).astype(float)
+    whole, parts = Calibration(), Calibration()
+    whole.learn(z.tolist(), label.tolist(), range(3_000), range(3_000))
+    for at in range(0, len(z), 700):
+        part = slice(at, at + 700)
+        when = range(3_000)[part]
+        parts.learn(z[part].tolist(), label[part].tolist(), when, when)
+        again = Calibration()
+        again.load(parts.state())
+        parts = again
+    assert whole.serves == "bins"
+    assert all((whole.state()[n] == a).all() for n, a in parts.state().items())
+    assert np.abs(whole.shifts).max() <= 1.0
+    inside = np.linspace(0.01, 0.49, 20)
+    served = moved(1 / (1 + np.exp(-inside)), whole.shifts[bins_of(inside)])
+    assert (np.diff(served) > 0).all()
+
+
+def test_a_calibration_that_comes_too_late_does_not_serve() -> None:
+    """The share of positives swings; labels come half a swing later: Platt scaling misleads."""
+    n, window = 8_000, 1_000
+    random = np.random.default_rng(7)
+    at = np.arange(n)
+    swing = np.where(at // window % 2 == 0, -1.0, 1.0)
+    z = random.normal(0.0, 1.0, n)
+    label = (random.random(n) < 1 / (1 + np.exp(-(z + swing)))).astype(float)
+    late, prompt = Calibration(), Calibration()
+    late.learn(z.tolist(), label.tolist(), at.tolist(), (at + window).tolist())
+    prompt.learn(z.tolist(), label.tolist(), at.tolist(), at.tolist())
+    assert late.serves == "none"
+    assert prompt.serves != "none"
