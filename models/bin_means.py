@@ -14,7 +14,6 @@ than nothing; judged at the label, when its neighbours are known, it would look 
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Literal
@@ -27,10 +26,11 @@ from models.calibration import PlattScaling, sigmoid
 from models.contract import Arrays
 
 _TIMES_A_WINDOW = 16
+_LEAST_BETWEEN = 32
 _REMEMBERED = 40
 """Calibrations of the past: more than two windows of them."""
 
-_AT_FIRST = [0.0, 1.0, 0.0, *[0.0] * BINS]
+_AT_FIRST = [1.0, 0.0, *[0.0] * BINS]
 
 _HELD = 50.0
 """Examples' worth of trust in Platt scaling that each bin starts with."""
@@ -53,8 +53,12 @@ class Calibration:
         self._off = [0.0] * BINS
         self._sum = [0.0] * BINS
         self._brier = [0.0, 0.0, 0.0]
+        self._times: list[float] = []
         self._past: list[list[float]] = []
-        """[when, a, b, shares ...], ascending."""
+        """[a, b, shares ...] at each of the times."""
+        self._since = 0
+        self._next = 0.0
+        """When the next one is kept: examples since the last one, and time."""
 
     @property
     def coefficients(self) -> tuple[float, float]:
@@ -89,29 +93,36 @@ class Calibration:
         """
         n, off, total = self._n, self._off, self._sum
         platts = self._platt.learn(scores, labels)
+        plain, platt, binned = self._brier
         for z, label, start, end, (a, b) in zip(
             scores, labels, opened, closed, platts, strict=True
         ):
-            self._judge(z, label, start)
+            # Judged by what the calibrations were when the example opened.
+            at = bisect_right(self._times, start)
+            of_then = self._past[at - 1] if at else _AT_FIRST
+            odds = of_then[0] * z + of_then[1]
+            p = sigmoid(odds)
+            c = of_then[2 + bin_of(odds)]
+            q = p + (c * (1.0 - p) if c > 0 else c * p)
+            plain += (sigmoid(z) - label) ** 2
+            platt += (p - label) ** 2
+            binned += (q - label) ** 2
             odds = a * z + b
             p, at = sigmoid(odds), bin_of(odds)
             n[at] += 1.0
             off[at] += label - p
             total[at] += p
-            if not self._past or end >= self._past[-1][0] + (end - start) / _TIMES_A_WINDOW:
-                self._past.append([float(end), a, b, *self._shares()])
-                del self._past[:-_REMEMBERED]
+            self._since += 1
+            if self._since >= _LEAST_BETWEEN and end >= self._next:
+                self._keep(end, a, b)
+                self._next = end + (end - start) / _TIMES_A_WINDOW
+        self._brier = [plain, platt, binned]
 
-    def _judge(self, score: float, label: float, opened: int) -> None:
-        """By what the calibrations were when the example opened: its label was far away then."""
-        at = bisect_right(self._past, [float(opened), math.inf])
-        _, a, b, *shares = self._past[at - 1] if at else _AT_FIRST
-        odds = a * score + b
-        p, raw = sigmoid(odds), sigmoid(score)
-        c = shares[bin_of(odds)]
-        q = p + (c * (1.0 - p) if c > 0 else c * p)
-        for i, served in enumerate((raw, p, q)):
-            self._brier[i] += (served - label) * (served - label)
+    def _keep(self, end: int, a: float, b: float) -> None:
+        self._times.append(float(end))
+        self._past.append([a, b, *self._shares()])
+        del self._times[:-_REMEMBERED], self._past[:-_REMEMBERED]
+        self._since = 0
 
     def _shares(self) -> list[float]:
         bins = zip(_CENTRES, self._sum, self._n, self._off, strict=True)
@@ -123,7 +134,9 @@ class Calibration:
             **self._platt.state(),
             "bins": np.array([self._n, self._off, self._sum]),
             "bins.brier": np.array(self._brier),
-            "bins.past": np.array(self._past, np.float64).reshape(-1, 3 + BINS),
+            "bins.next": np.array([float(self._since), float(self._next)]),
+            "bins.times": np.array(self._times, np.float64),
+            "bins.past": np.array(self._past, np.float64).reshape(-1, 2 + BINS),
         }
 
     def load(self, arrays: Arrays) -> None:
@@ -131,7 +144,10 @@ class Calibration:
         self._platt.load(arrays)
         self._n, self._off, self._sum = arrays["bins"].tolist()
         self._brier = arrays["bins.brier"].tolist()
+        self._times = arrays["bins.times"].tolist()
         self._past = arrays["bins.past"].tolist()
+        since, self._next = arrays["bins.next"].tolist()
+        self._since = int(since)
 
 
 _CENTRES = [sigmoid((i + 0.5) / STEPS - LAST) for i in range(BINS)]

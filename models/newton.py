@@ -11,7 +11,7 @@ with V the variances of the features, so that no step depends on their scale. Th
 extended Kalman filter of a linear model with full covariance (Bell and Cathey, IEEE Transactions
 on Automatic Control 38(2), 1993), in the form that inverts nothing between blocks.
 
-Blocks grow with the examples seen, from 8 to 256, so the first scores come early; examples that do
+Blocks grow with the examples seen, from 8 to 128, so the first scores come early; examples that do
 not fill a block wait in the state. Block ends depend on the count of examples only: the bits do not
 depend on how the examples came in. Linear scores are those of the weights before the block.
 """
@@ -24,7 +24,11 @@ from afflux.columns import F64
 from models.contract import Arrays, LinearState, NewtonRecipe, Vectors
 
 _SMALLEST_BLOCK = 8
-_LARGEST_BLOCK = 256
+_LARGEST_BLOCK = 128
+_SLICE = 64
+"""Products of more rows would wake OpenBLAS's threads, which on a busy machine wait for each other
+for longer than all of it takes; and their number would decide about the last bit."""
+
 _GROWTH = 8
 """A block has an eighth of the examples seen."""
 
@@ -119,9 +123,9 @@ class NewtonLearner:
         for _ in range(_STEPS):
             pull, bend = self._slopes(x @ w, y)
             gradient = x.T @ pull - held @ (w - self._weights)
-            w = w + np.linalg.solve(held + (x.T * bend) @ x, gradient)
+            w = w + np.linalg.solve(held + _bent(x, bend), gradient)
         bend = np.maximum(self._slopes(x @ w, y)[1], _LEAST_CURVATURE)
-        self._curvature += (x.T * bend) @ x
+        self._curvature += _bent(x, bend)
         self._weights = w
         self._waiting, self._targets = x[:0], y[:0]
 
@@ -140,6 +144,15 @@ class NewtonLearner:
         off = y - z
         bend = self._recipe.huber / np.maximum(np.abs(off), self._recipe.huber)
         return bend * off, bend
+
+
+def _bent(x: F64, bend: F64) -> F64:
+    """x^T diag(bend) x."""
+    total = np.zeros((x.shape[1], x.shape[1]))
+    for at in range(0, len(x), _SLICE):
+        part = x[at : at + _SLICE]
+        total += (part.T * bend[at : at + _SLICE]) @ part
+    return total
 
 
 def scored(x: F64, weights: F64) -> F64:

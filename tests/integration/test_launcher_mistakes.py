@@ -34,7 +34,10 @@ def _mistake(folder: Path, env: dict[str, str], *words: str) -> str:
         ("watch scores", "AFFLUX_KAFKA_BOOTSTRAP"),
         ("profile get email a", "AFFLUX_REDIS_URL"),
         ("watch scores --profile ann", "'ann' is no identity"),
-        ("watch scores --model chrun", "models: churn, lifetime_value"),
+        (
+            "watch scores --model chrun",
+            "models: churn, coupon_conversion, engagement",
+        ),
         ("dlq show events", "TOPIC/PARTITION/OFFSET"),
         ("dlq replay --record events/1/x", "TOPIC/PARTITION/OFFSET"),
         ("dlq list --code truncatd", "codes: "),

@@ -12,7 +12,7 @@ Matrix = list[list[float]]
 
 @dataclass
 class NewtonOracle:
-    """Learns blocks of 8 examples up to 256, an eighth of those seen."""
+    """Learns blocks of 8 examples up to 128, an eighth of those seen."""
 
     recipe: NewtonRecipe
     features: int
@@ -32,7 +32,7 @@ class NewtonOracle:
         row = [1.0, *x]
         self.waiting.append((row, y))
         score = dot(row, self.weights)
-        if len(self.waiting) == min(max(8, self.count // 8), 256):
+        if len(self.waiting) == min(max(8, self.count // 8), 128):
             self._step()
         return score
 
