@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from afflux.columns import F64
 
@@ -74,3 +75,54 @@ def _calibration_error(mass: F64, probability: F64, positive: F64, bins: int) ->
     of = np.minimum((middle * bins / total).astype(np.int64), bins - 1)
     gaps = np.bincount(of, positive - probability, minlength=bins)
     return float(np.abs(gaps).sum()) / total
+
+
+def normalised_gini(served: F64, labels: F64) -> float:
+    """How well served amounts rank the true ones: 1 as the truth itself, 0 as any constant.
+
+    The Gini index of the labels in the order of the served amounts, divided by that in their own
+    order; ties share their mean. NaN where no order is better than another.
+
+    >>> normalised_gini(np.array([1.0, 2.0, 3.0]), np.array([0.0, 5.0, 9.0]))
+    1.0
+    >>> normalised_gini(np.array([1.0, 1.0, 1.0]), np.array([0.0, 5.0, 9.0]))
+    0.0
+    """
+    by_served, by_label = (np.unique(v, return_inverse=True)[1] for v in (served, labels))
+    best = _gini_of(by_label, labels) if len(labels) else float("nan")
+    return _gini_of(by_served, labels) / best if best else float("nan")
+
+
+def _gini_of(place: NDArray[np.int64], labels: F64) -> float:
+    count = np.bincount(place).astype(np.float64)
+    return binned_gini(count, np.bincount(place, labels))
+
+
+def binned_gini(count: F64, amount: F64) -> float:
+    """Gini index of amounts in bins: `count` people with `amount` together; NaN of nothing."""
+    if not amount.sum() or not count.sum():
+        return float("nan")
+    people = np.cumsum(count) / count.sum()
+    share = np.cumsum(amount) / amount.sum()
+    steps = np.diff(people, prepend=0.0)
+    area = steps @ (share - np.diff(share, prepend=0.0) / 2)
+    gini = float(1.0 - 2.0 * area)
+    return gini if abs(gini) > 1e-12 else 0.0
+
+
+def rank_correlation(a: F64, b: F64) -> float:
+    """Spearman's: the correlation of ranks, ties at their mean. NaN where one is constant.
+
+    >>> rank_correlation(np.array([1.0, 2.0, 9.0]), np.array([0.0, 1.0, 2.0]))
+    1.0
+    """
+    x, y = _ranks(a), _ranks(b)
+    spread = float(np.sqrt((x @ x) * (y @ y)))
+    return round(float(x @ y) / spread, 12) if spread else float("nan")
+
+
+def _ranks(values: F64) -> F64:
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    middle = np.cumsum(count) - (count + 1) / 2
+    ranks: F64 = middle[place]
+    return ranks - ranks.mean() if len(ranks) else ranks

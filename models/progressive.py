@@ -25,8 +25,11 @@ from models.evaluation import (
     auc,
     binned_auc,
     binned_calibration_error,
+    binned_gini,
     calibration_error,
     log_losses,
+    normalised_gini,
+    rank_correlation,
 )
 from models.recent import Recent
 from models.running_median import RunningMedian
@@ -39,6 +42,8 @@ AUC_FLOOR = 0.65
 
 LEAST = 200
 """Recent examples without which nothing is trusted."""
+
+_AMOUNT_BINS = 1_280
 
 _LOGIT_STEPS = 64
 _LOGIT_END = 8
@@ -141,7 +146,12 @@ class ProbabilityQuality:
 
 
 class AmountQuality:
-    """Mean absolute error beside that of the running median, and the mean served and true."""
+    """Mean absolute error beside that of the running median, ranking, and the means.
+
+    Ranking is the normalised Gini index (a constant has 0) and, of the recent examples, the rank
+    correlation. Since the start it comes from bins of ln(1 + amount), 1/64 wide. The pinball loss
+    of the median is half of the absolute error.
+    """
 
     _NAMES = ("mae", "base_mae", "mean_served", "mean_label")
 
@@ -149,6 +159,8 @@ class AmountQuality:
         self._n = 0
         self._sums = np.zeros(4)
         self._median = RunningMedian()
+        self._bins = np.zeros((3, _AMOUNT_BINS))  # by served: examples, labels; by label: labels
+        self._by_label = np.zeros(_AMOUNT_BINS)
         self._recent = Recent("quality.recent", WINDOW, np.float32, 3)
 
     def add(self, served: F64, labels: F64) -> None:
@@ -158,6 +170,11 @@ class AmountQuality:
         base = self._median.before(labels)
         self._n += len(served)
         self._sums = total(self._sums, _errors(served, base, labels))
+        by_served, by_label = _amount_bin(served), _amount_bin(labels)
+        np.add.at(self._bins[0], by_served, 1.0)
+        np.add.at(self._bins[1], by_served, labels)
+        np.add.at(self._bins[2], by_label, labels)
+        np.add.at(self._by_label, by_label, 1.0)
         self._recent.add(np.stack([served, base, labels], axis=1))
 
     def figures(self) -> dict[str, float]:
@@ -165,7 +182,12 @@ class AmountQuality:
         if not self._n:
             return known({}, {}, 0, 0)
         since_start = dict(zip(self._NAMES, (self._sums / self._n).tolist(), strict=True))
+        best = binned_gini(self._by_label, self._bins[2])
+        since_start["gini"] = binned_gini(*self._bins[:2]) / best if best else math.nan
         recent = dict(zip(self._NAMES, self._recent_means().tolist(), strict=True))
+        served, _, labels = self._recent.rows.T.astype(np.float64)
+        recent["gini"] = normalised_gini(served, labels)
+        recent["rank_correlation"] = rank_correlation(served, labels)
         return known(since_start, recent, self._n, len(self._recent.rows))
 
     @property
@@ -180,6 +202,7 @@ class AmountQuality:
         """All that it knows."""
         return {
             "quality.sums": np.append(self._sums, self._n),
+            "quality.bins": np.concatenate([self._bins, self._by_label[None]]),
             **self._median.state(),
             **self._recent.state(),
         }
@@ -188,6 +211,8 @@ class AmountQuality:
         """Go on from there."""
         self._sums = arrays["quality.sums"][:-1].copy()
         self._n = int(arrays["quality.sums"][-1])
+        self._bins, self._by_label = arrays["quality.bins"][:3].copy(), arrays["quality.bins"][3]
+        self._by_label = self._by_label.copy()
         self._median.load(arrays)
         self._recent.load(arrays)
 
@@ -218,6 +243,11 @@ def _losses(served: F64, base: F64, labels: F64) -> F64:
 
 def _errors(served: F64, base: F64, labels: F64) -> F64:
     return np.stack([np.abs(served - labels), np.abs(base - labels), served, labels], axis=1)
+
+
+def _amount_bin(amounts: F64) -> I64:
+    bins: I64 = np.clip(np.log1p(amounts) * 64, 0, _AMOUNT_BINS - 1).astype(np.int64)
+    return bins
 
 
 def _logit_bin(served: F64) -> I64:

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from afflux.columns import F64
+from models import evaluation
 from models.evaluation import (
     auc,
     binned_auc,
@@ -151,3 +153,45 @@ def test_running_median_at_any_time() -> None:
     ours = RunningMedian().before(amounts)
     true = [np.sort(amounts[:i])[(i - 1) // 2] for i in range(1, 500)]
     np.testing.assert_allclose(np.log1p(ours[1:]), np.log1p(true), atol=1 / 64)
+
+
+def test_gini_is_that_of_the_curve() -> None:
+    """Against the curve drawn person by person; bins as fine as the values change nothing."""
+    random = np.random.default_rng(9)
+    spent = (random.random(200) < 0.6).astype(np.float64)
+    labels: F64 = np.round(np.exp(random.normal(3, 1, 200)), 2) * spent
+    served = labels * np.exp(random.normal(0, 0.5, 200)) + random.random(200)
+
+    def index(order: NDArray[np.int64]) -> float:
+        share = np.concatenate([[0.0], np.cumsum(labels[order]) / labels.sum()])
+        return 1.0 - float((share[1:] + share[:-1]).sum()) / len(labels)
+
+    expected = index(np.argsort(served)) / index(np.argsort(labels, kind="stable"))
+    assert evaluation.normalised_gini(served, labels) == pytest.approx(expected, abs=1e-9)
+    assert evaluation.normalised_gini(-labels, labels) == pytest.approx(-1.0)
+    assert math.isnan(evaluation.normalised_gini(served, 0 * labels))
+
+
+def test_rank_correlation_takes_ties_at_their_mean() -> None:
+    """Ranks 1.5, 1.5, 3 against 1, 2, 3; nothing is said of a constant."""
+    got = evaluation.rank_correlation(np.array([5.0, 5.0, 9.0]), np.array([1.0, 2.0, 3.0]))
+    assert got == pytest.approx(math.sqrt(3) / 2)
+    assert math.isnan(evaluation.rank_correlation(np.ones(3), np.array([0.0, 1.0, 2.0])))
+
+
+def test_amounts_are_ranked_since_the_start_and_lately() -> None:
+    """From bins and exactly: near each other, and through the state."""
+    random = np.random.default_rng(10)
+    labels: F64 = np.exp(random.normal(3, 1, 1_500)) * (random.random(1_500) < 0.7).astype(float)
+    served = labels * np.exp(random.normal(0, 0.7, 1_500))
+    quality, parts = AmountQuality(), AmountQuality()
+    quality.add(served, labels)
+    for at in range(0, 1_500, 400):
+        again = AmountQuality()
+        again.load(parts.state())
+        again.add(served[at : at + 400], labels[at : at + 400])
+        parts = again
+    figures = quality.figures()
+    assert figures == parts.figures()
+    assert figures["gini"] == pytest.approx(figures["recent_gini"], abs=0.01)
+    assert 0.8 < figures["recent_rank_correlation"] < 1.0
