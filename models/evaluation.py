@@ -95,7 +95,7 @@ def normalised_gini(served: F64, labels: F64) -> float:
 
 def _gini_of(place: NDArray[np.int64], labels: F64) -> float:
     count = np.bincount(place).astype(np.float64)
-    return binned_gini(count, np.bincount(place, labels))
+    return binned_gini(count, np.bincount(place, labels).astype(np.float64))
 
 
 def binned_gini(count: F64, amount: F64) -> float:
