@@ -6,7 +6,7 @@ people speak.
 >>> say("purchase_recency", math.log1p(19))
 'no purchase for 19 days'
 >>> say("revenue_60d", math.log1p(412.3))
-'412 money spent in recent months'
+'412 spent in recent months'
 >>> say("weekday_sin", 0.5)
 'day of the week'
 """
@@ -58,7 +58,8 @@ def say(feature: str, value: float) -> str:
         return _DAYS[feature].format(_days(x))
     if feature == "gap_ratio":
         return f"{number(x)} times the usual gap since the last purchase"
-    return f"{number(x / 10_000 if '_rate_' in feature else x)} {phrase}"
+    amount = number(x / 10_000 if "_rate_" in feature else x)
+    return f"{amount} {phrase.removeprefix('money ')}"
 
 
 def number(x: float) -> str:

@@ -47,6 +47,7 @@ async def test_one_person(shards: RedisShardStore, reader: AsyncProfileStore) ->
     assert (facts.first_seen, facts.last_seen) == (NOON, NOON + 9 * DAY)
     assert (facts.last_purchase, facts.events, facts.purchases) == (NOON + 9 * DAY, 3, 2)
     assert (facts.revenue, facts.items, facts.views, facts.adds) == (50.0, 4.0, 1, 0)
+    assert (facts.score, facts.level, facts.trend) == (None, None, "steady")
     expected = vector(await stored(shards, "crm:1"), NOON + 9 * DAY)
     assert list(profile.features) == list(CATALOG.features)
     assert [np.float16(v) for v in profile.features.values()] == [np.float16(v) for v in expected]

@@ -184,6 +184,7 @@ class Oracle:
             "will_all": float(slot.progress[m] == sum(1 << k for k in spec.outcome.kinds)),
             "will_not": float(not happened),
             "amount": slot.progress[m],
+            "count": slot.progress[m],
         }[spec.outcome.form]
         uncertain = row.links > 0 and row.linked_at <= self._due(slot, m)
         self.closed[self.shard[identity]].append(

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from afflux.catalog import Catalog
 from afflux.codes import Code
 from afflux.columns import Kind
 from afflux.identity import Edges
-from afflux.names import Identity
+from afflux.names import Identity, ModelName
 from afflux.outcome import Batch, Fetched, Rejected
+from afflux.outcomes import ACTIVITY, ModelSpec, Outcome
 from afflux.position import Position, TopicPosition, Watermark
 from afflux.step import step
 from core_cases import CATALOG, linear_scorer
-from core_replay import batch_of
+from core_replay import Replay, batch_of
 from core_step import (
     ANNA,
     BEN,
@@ -166,6 +168,21 @@ def test_purchases_in_the_window_count() -> None:
         feed(store, [event(offset, T0 + day * DAY, amount=amount)])
     first = [e for e in store.closed[shard(ANNA)] if e.open_ts == T0]
     assert [(e.model, e.label) for e in first] == [("churn", 0.0), ("lifetime_value", 18.0)]
+
+
+def test_events_in_the_window_are_counted() -> None:
+    """Their number, whatever they cost; campaigns that reach people are not what they do."""
+    spec = ModelSpec(ModelName("activity"), Outcome("count", ACTIVITY, 7 * DAY))
+    catalog = Catalog([spec])
+    store = Replay(catalog, linear_scorer(catalog), SETTINGS)
+    kinds = [Kind.PURCHASE, Kind.PAGE_VIEW, Kind.EXPOSURE, Kind.PURCHASE, Kind.PURCHASE]
+    for offset, (day, kind) in enumerate(zip((0, 1, 2, 7, 9), kinds, strict=True)):
+        store.watermark = Watermark(T0 + day * DAY)
+        feed(store, [event(offset, T0 + day * DAY, kind=kind, amount=50.0)])
+    [example] = [e for e in store.closed[shard(ANNA)] if e.open_ts == T0]
+    assert example.label == 2.0
+    assert spec.link == "amount"
+    assert spec.outcome.describe() == "number of events in the next 7 days"
 
 
 def test_example_opened_and_closed_in_one_batch_is_served() -> None:
