@@ -52,7 +52,13 @@ def test_the_demo_accounts_for_every_event(tmp_path: Path) -> None:
     assert result["events_in"] > 3000
     assert result["profiles"] >= 50
     assert 0 < result["freshness_ms"]["p50"] <= result["freshness_ms"]["p99"]
-    assert set(result["models"]) == {"churn", "lifetime_value"}
+    assert set(result["models"]) == {
+        "churn",
+        "coupon_conversion",
+        "engagement",
+        "lifetime_value",
+        "purchase_7d",
+    }
     for name, figure in (("churn", "auc"), ("lifetime_value", "mae")):
         assert result["models"][name].keys() >= {"examples", figure, "ece", "window"}
     assert all(model["examples"] > 100 for model in result["models"].values())

@@ -84,7 +84,7 @@ def test_json_lines_become_a_profile_and_score_updates(stack: Up) -> None:
     assert found["attributes"] == {"tier": "gold", "children": 2}
     scores = found["scores"]
     assert isinstance(scores, dict)
-    assert set(scores) == {"churn", "lifetime_value"}
+    assert {"churn", "engagement", "lifetime_value", "purchase_7d"} <= set(scores)
     assert scores["churn"]["event_id"] == "ada@example.org-3"
 
     shown = afflux("profile", "get", "email", "ada@example.org", cwd=stack.folder)
