@@ -23,6 +23,9 @@ from launcher.worker_process import stack_environment
 from profile_store.keys import Keys
 from streams.topics import EXPERIENCE_EVENTS
 
+MODELS = "churn,lifetime_value"
+"""Of the comparison with the Faust app; a worker has more of them by default."""
+
 PEER = Path(__file__).parent / "peers" / "naive_faust.py"
 SCORES = "naive-scores"
 
@@ -55,7 +58,9 @@ class Afflux:
     name = "afflux"
 
     def __init__(self, stack: Stack) -> None:
-        self._env = stack_environment(stack, {"AFFLUX_WORKER_LOG_LEVEL": "warning"})
+        self._env = stack_environment(
+            stack, {"AFFLUX_WORKER_LOG_LEVEL": "warning", "AFFLUX_LEARN_MODELS": MODELS}
+        )
         self._redis = redis.Redis.from_url(stack.running.redis_url)
         self._shards = shards_for(stack.partitions)
         self._keys = Keys(self._shards)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from afflux.catalog import Catalog
 from afflux.limits import DAY_MS
 from afflux.shards import shards_for
+from launcher.chosen_models import chosen_models
 from launcher.compose import redis_options, registry_of, secret_of
 from launcher.settings import Settings
-from models import default_models, discover
+from models.contract import Model
 from models.learner import Schedule
 from profile_store.installation import Installation, ensure_installation
 from profile_store.redis_store import RedisShardStore
@@ -51,14 +53,15 @@ class Parts:
 
 def build(settings: Settings, streams: StreamSettings, metrics: Metrics) -> Parts:
     """The planes that the settings ask for. Needs a running event loop; connects to nothing yet."""
-    catalog = Catalog(default_models())
+    models = chosen_models(settings)
+    catalog = Catalog([model.spec for model in models])
     store = RedisShardStore(redis_options(settings), shards_for(settings.partitions))
     delivery = KafkaDelivery(streams, metrics)
     planes: dict[str, Plane] = {}
     if settings.worker.planes in ("both", "enrich"):
         planes["enrich"] = _enrich(settings, catalog, store, delivery, metrics)
     if settings.worker.planes in ("both", "learn"):
-        planes["learn"] = _learn(settings, catalog, store, delivery, metrics)
+        planes["learn"] = _learn(settings, models, catalog, store, delivery, metrics)
     return Parts(catalog, store, delivery, planes)
 
 
@@ -116,15 +119,15 @@ def enrich_settings(settings: Settings) -> EnrichSettings:
 
 def _learn(
     settings: Settings,
+    models: Sequence[Model],
     catalog: Catalog,
     store: RedisShardStore,
     delivery: KafkaDelivery,
     metrics: Metrics,
 ) -> LearnPlane:
     schedule = Schedule(settings.learn.publish_examples, settings.learn.publish_s)
-    by_name = {model.spec.name: model for model in discover()}
     return LearnPlane(
-        models=[by_name[spec.name] for spec in catalog.models],
+        models=models,
         catalog=catalog,
         store=store,
         delivery=delivery,

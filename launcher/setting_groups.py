@@ -142,8 +142,14 @@ class WorkerSettings(Group):
 
 
 class LearnSettings(Group):
-    """The learner, and how far scoring may run ahead of it."""
+    """The models, the learner, and how far scoring may run ahead of it."""
 
+    models: str = Field(
+        "", description="names of models, separated by commas; empty: all that there are"
+    )
+    model_files: str = Field(
+        "", description="Python files with a MODEL of your own, separated by commas"
+    )
     publish_examples: int = Field(
         2_000, ge=1, description="publish a snapshot after this many new examples of a model"
     )

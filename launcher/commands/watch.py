@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from launcher.chosen_models import chosen_models
 from launcher.compose import stream_settings
 from launcher.connect import with_kafka
 from launcher.console import plain, print_json, say
@@ -34,8 +35,9 @@ def scores(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Print scores as they change, until Ctrl-C. Redelivered and older updates are dropped."""
-    _check(profile, model or ())
     settings = with_kafka()
+    specs = [m.spec for m in chosen_models(settings)]
+    _check(profile, model or (), [spec.name for spec in specs])
     from launcher.score_feed import Newest, chosen, lines
     from streams.consume import TopicReader
     from streams.topics import SCORE_UPDATES
@@ -43,7 +45,8 @@ def scores(
 
     start: Literal["beginning", "end"] = "beginning" if from_start else "end"
     reader = TopicReader(stream_settings(settings), [SCORE_UPDATES.name], start)
-    newest, phrases, amounts, left = Newest(), _phrases(), _amounts(), count
+    newest, phrases, left = Newest(), _phrases(), count
+    amounts = {spec.name for spec in specs if spec.link == "amount"}
     end = time.monotonic() + seconds
     with orderly_end(), reader, suppress(KeyboardInterrupt):
         say("watching score-updates")
@@ -63,15 +66,12 @@ def scores(
                     return
 
 
-def _check(profile: str | None, models: Sequence[str]) -> None:
+def _check(profile: str | None, models: Sequence[str], known: Sequence[str]) -> None:
     """Raises LauncherError for what no update can ever be of."""
-    from models import default_models
-
     if profile is not None and not all(profile.partition(":")):
         raise LauncherError(
             f"{profile!r} is no identity", hint="it is namespace:id, such as email:ann@example.com"
         )
-    known = [spec.name for spec in default_models()]
     for name in models:
         if name not in known:
             raise LauncherError(f"there is no model {name}", hint=f"models: {', '.join(known)}")
@@ -81,9 +81,3 @@ def _phrases() -> dict[str, str]:
     from afflux.features import FEATURES
 
     return {n: p for f in FEATURES for n, p in zip(f.names, f.phrases, strict=True)}
-
-
-def _amounts() -> set[str]:
-    from models import default_models
-
-    return {spec.name for spec in default_models() if spec.link == "amount"}

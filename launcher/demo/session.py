@@ -11,6 +11,7 @@ from typing import Self
 from rich.console import Console
 
 from afflux.shards import shards_for
+from launcher.chosen_models import chosen_models
 from launcher.compose import redis_options, stream_settings
 from launcher.data.replay import Item, Replay
 from launcher.data.shape import DataSet
@@ -25,7 +26,6 @@ from launcher.errors import LauncherError
 from launcher.settings import Settings
 from launcher.stack import Stack
 from launcher.worker_process import WorkerProcess
-from models import default_models
 from profile_store import AsyncProfileStore, Profile
 from profile_store.redis_store import RedisShardStore
 from streams.admin import Admin
@@ -57,7 +57,7 @@ class Session:
         options, shards = redis_options(settings), shards_for(stack.partitions)
         self._store = RedisShardStore(options, shards)
         self._profiles = AsyncProfileStore(options)
-        self._qualities = Qualities(self._streams, default_models())
+        self._qualities = Qualities(self._streams, [m.spec for m in chosen_models(settings)])
         self._watched = Watched(worker, self._store, shards, self._qualities)
 
     async def run(self, speed: float | None) -> Result:
