@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import statistics
 from time import perf_counter
 
 import pytest
@@ -61,15 +62,16 @@ async def test_small_sends_are_quick_and_large_ones_cheap(cluster: Cluster) -> N
     delivery = KafkaDelivery(cluster.settings)
     name = cluster.topics[0]
     await delivery.send([Message(name, b"warm", b"up")])
-    began = perf_counter()
+    ones = []
     for _ in range(20):
+        began = perf_counter()
         await delivery.send([Message(name, b"k", b"v" * 200)])
-    one = (perf_counter() - began) / 20
+        ones.append(perf_counter() - began)
     began = perf_counter()
     await delivery.send([Message(name, b"%d" % n, b"v" * 200) for n in range(10_000)])
     many = (perf_counter() - began) / 10_000
     await delivery.close()
-    assert one < 0.05
+    assert statistics.median(ones) < 0.05, ones
     assert many < 0.001
 
 
