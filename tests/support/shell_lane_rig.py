@@ -23,6 +23,7 @@ class FakeSource:
         self.epochs: dict[TP, int] = {}
         self.sought: dict[TP, int] = {}
         self.paused: set[TP] = set()
+        self.pauses = 0
         self.done: list[tuple[str, int, int]] = []
         self.released = 0
         self.ends = 100
@@ -56,6 +57,7 @@ class FakeSource:
     def pause(self, tps: Iterable[TP]) -> None:
         """Remember it."""
         self.paused |= set(tps)
+        self.pauses += 1
 
     def resume(self, tps: Iterable[TP]) -> None:
         """Remember it."""
@@ -143,8 +145,12 @@ class Rig:
     def _acknowledge(self) -> None:
         self.acknowledged += 1
 
+    async def paused_and_resumed(self, before: int) -> None:
+        """Until there was a pause after so many, and its end: a short one may be over unseen."""
+        await self.until(lambda: self.source.pauses > before and not self.source.paused)
+
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for it, at most a few seconds."""
-        async with asyncio.timeout(5):
+        """Wait for it; the limit is for what hangs."""
+        async with asyncio.timeout(30):
             while not condition():
                 await asyncio.sleep(0.002)

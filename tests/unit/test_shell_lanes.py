@@ -157,7 +157,7 @@ async def test_slow_positions_do_not_hold_up_a_rebalance() -> None:
         return await first(logs)
 
     rig.plane.assigned = assigned  # type: ignore[method-assign]
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         await rig.lanes.assume(TPS)
     assert rig.source.paused == TPS
     slow.set()
@@ -166,11 +166,13 @@ async def test_slow_positions_do_not_hold_up_a_rebalance() -> None:
 
 async def test_unexpected_errors_are_retried_then_stop(rig: Rig) -> None:
     """Two in a row are forgiven, the third one halts; nothing of it is marked as folded."""
-    for _ in range(3):
+    for _ in range(2):
         rig.plane.steps = [ValueError("a bug")]
+        before = rig.source.pauses
         rig.submit("a", 0)
-        await rig.until(lambda: not rig.source.paused or rig.lanes.halted.done())
-        await asyncio.sleep(0.02)
+        await rig.paused_and_resumed(before)
+    rig.plane.steps = [ValueError("a bug")]
+    rig.submit("a", 0)
     await rig.until(rig.lanes.halted.done)
     assert isinstance(rig.lanes.halted.exception(), TooManyFailures)
     assert "a bug" in str(rig.lanes.halted.exception())
@@ -181,12 +183,12 @@ async def test_success_forgives_earlier_errors(rig: Rig) -> None:
     """Only errors in a row count."""
     for _ in range(4):
         rig.plane.steps = [ValueError("now and then")]
+        before = rig.source.pauses
         rig.submit("a", 0)
-        await rig.until(lambda: bool(rig.source.paused))
-        await rig.until(lambda: not rig.source.paused)
-        before = rig.acknowledged
+        await rig.paused_and_resumed(before)
+        acked = rig.acknowledged
         rig.submit("a", 0)
-        await rig.until(lambda before=before: rig.acknowledged > before)  # type: ignore[misc]
+        await rig.until(lambda acked=acked: rig.acknowledged > acked)  # type: ignore[misc]
     assert not rig.lanes.halted.done()
 
 
@@ -229,7 +231,7 @@ async def test_revoke_finishes_what_is_quick_and_abandons_the_rest(rig: Rig) -> 
     rig.submit("b", 1)
     await rig.until(lambda: rig.plane.now == {0, 1})
     asyncio.get_running_loop().call_later(0.05, quick.set)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(5):
         await rig.lanes.revoke()
     assert rig.plane.processed == [("a", 0, 0)]
     assert rig.plane.gave_up == [[0, 1]]
@@ -240,7 +242,7 @@ async def test_revoke_finishes_what_is_quick_and_abandons_the_rest(rig: Rig) -> 
 async def test_plane_that_does_not_let_go(rig: Rig) -> None:
     """A rebalance is not held up longer than the limit."""
     rig.plane.revoking = asyncio.Event()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(5):
         await rig.lanes.revoke()
     assert rig.plane.gave_up == [[0, 1]]
 
