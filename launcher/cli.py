@@ -13,6 +13,7 @@ from launcher.commands.demo import demo
 from launcher.commands.dlq import dlq
 from launcher.commands.doctor import doctor
 from launcher.commands.evaluate import evaluate
+from launcher.commands.models_show import models
 from launcher.commands.produce import produce
 from launcher.commands.profile import profile
 from launcher.commands.rekey import rekey
@@ -46,6 +47,7 @@ app.add_typer(dlq, name="dlq")
 app.command("rekey")(rekey)
 app.command("doctor")(doctor)
 app.add_typer(profile, name="profile")
+app.add_typer(models, name="models")
 app.command("config")(show_config)
 app.command("version")(show_version)
 

@@ -111,6 +111,21 @@ def test_json_lines_become_a_profile_and_score_updates(stack: Up) -> None:
     assert orders == sorted(set(orders))
 
 
+def test_models_are_shown(stack: Up) -> None:
+    """Every model with what it predicts; after so few events none has learned."""
+    done = afflux("models", "show", "--json", cwd=stack.folder)
+    shown = {m["model"]: m for m in map(json.loads, done.stdout.splitlines())}
+    assert shown["churn"]["predicts"] == "no purchase within 14 days"
+    assert {m["trusted"] for m in shown.values()} == {False}
+
+    table = afflux("models", "show", "churn", cwd=stack.folder)
+    assert "no purchase within" in table.stdout
+    assert "lifetime" not in table.stdout
+    unknown = afflux("models", "show", "chrun", cwd=stack.folder)
+    assert unknown.returncode == 1
+    assert "there is no model chrun" in unknown.stderr
+
+
 def test_bad_lines_are_told_by_number_and_nothing_is_sent(stack: Up) -> None:
     """Exit 1, each bad line with its number and field; --skip-bad sends the others."""
     lines = [
