@@ -33,7 +33,7 @@ CASES = (
         {
             "churn": f"no {_BUY} within 14d",
             "churn_28": f"no {_BUY} within 28d",
-            "return_7": f"any {_BUY} within 7d",
+            "purchase_7d": f"any {_BUY} within 7d",
             "lifetime_value": f"amount of {_BUY} within 28d",
         },
         since="2017-02-26",  # eight weeks after the first basket

@@ -27,12 +27,14 @@ WEEK_MS = 7 * DAY_MS
 LEAST = 200
 """Matured examples without which nothing is trained."""
 
-ROUNDS = 120
+ROUNDS = 150
 _TREES = {
-    "learning_rate": 0.08, "num_leaves": 8, "min_data_in_leaf": 200, "verbosity": -1, "seed": 1,
-    "deterministic": True, "force_row_wise": True, "num_threads": 1,
+    "learning_rate": 0.04, "num_leaves": 15, "min_data_in_leaf": 200, "lambda_l2": 5.0,
+    "feature_fraction": 0.5, "bagging_fraction": 0.7, "bagging_freq": 1,
+    "verbosity": -1, "seed": 1, "deterministic": True, "force_row_wise": True, "num_threads": 1,
 }  # fmt: skip
-"""Small trees: of the settings tried on The Complete Journey the best, 31 leaves were worse.
+"""Small trees of parts of the data: of three settings tried on The Complete Journey (no purchase
+within 28 days) the best: AUC .915; with 8 leaves .913, with 31 leaves of all of it .911.
 
 One thread: threads that wait for each other on a busy machine cost ten times the time."""
 

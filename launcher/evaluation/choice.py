@@ -65,7 +65,7 @@ def _model(name: str, words: str | None, known: Mapping[str, Model]) -> Model:
     if like is None or like not in alike:
         if not alike:
             raise LauncherError(f"no model learns what {words!r} asks for")
-        like = alike[0]
+        like = min(alike, key=lambda m: m.spec.outcome.form != wanted.outcome.form)
     eligible = wanted.eligible or like.spec.eligible
     spec = replace(like.spec, name=ModelName(name), outcome=wanted.outcome, eligible=eligible)
     return replace(like, spec=spec)

@@ -25,7 +25,7 @@ from streams.example_codec import ExampleDecoder
 from streams.topics import EXPERIENCE_EVENTS, TRAINING_EXAMPLES
 
 DATA = generated(3_000)
-MODELS = discover()[:2]
+MODELS = [m for m in discover() if m.spec in CATALOG.models]
 SHARDS = 8
 Example = tuple[bytes, str, int, int, bytes, float]
 
