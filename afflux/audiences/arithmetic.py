@@ -9,6 +9,7 @@ import numpy as np
 
 from afflux.audiences.values import Value, either, sooner
 from afflux.columns import F64, I64, Bool
+from afflux.segments import every, some
 
 _MIN = np.iinfo(np.int64).min
 _TOO_LARGE = 2.0**63
@@ -64,7 +65,7 @@ def ints(compute: Callable[[I64, I64], tuple[I64, Bool]]) -> Operation:
         a, b = parts
         data, wrong = compute(a.data, b.data)
         error = either(a.error, b.error)
-        if wrong.any():
+        if some(wrong):
             error = either(error, wrong)
         return Value(data, error, holds=sooner(a.holds, b.holds))
 
@@ -120,7 +121,7 @@ def negative_int(parts: Sequence[Value]) -> Value:
     """`-a`; the smallest int has no opposite."""
     (a,) = parts
     wrong = a.data == _MIN
-    return Value(-a.data, either(a.error, wrong) if wrong.any() else a.error, holds=a.holds)
+    return Value(-a.data, either(a.error, wrong) if some(wrong) else a.error, holds=a.holds)
 
 
 def negative_double(parts: Sequence[Value]) -> Value:
@@ -145,5 +146,5 @@ def to_int(parts: Sequence[Value]) -> Value:
     (a,) = parts
     inside: Bool = (a.data > -_TOO_LARGE) & (a.data < _TOO_LARGE)
     whole: F64 = np.where(inside, a.data, 0.0)
-    error = a.error if inside.all() else either(a.error, ~inside)
+    error = a.error if every(inside) else either(a.error, ~inside)
     return Value(whole.astype(np.int64), error, holds=a.holds)

@@ -12,6 +12,7 @@ from afflux.audiences.values import Value, either, sooner
 from afflux.columns import I64
 from afflux.limits import DAY_MS
 from afflux.outcomes import NEVER
+from afflux.segments import some
 
 _TURNS = {"<": (0,), ">=": (0,), ">": (1,), "<=": (1,), "==": (0, 1), "!=": (0, 1)}
 """What a - b has to reach: a < b is not (a - b >= 0), a > b is (a - b >= 1)."""
@@ -50,7 +51,7 @@ def sum_of(sign: int, kind: str) -> Operation:
         data = a.data + sign * b.data
         wrong = (data < low) | (data > high)
         error = either(a.error, b.error)
-        if wrong.any():
+        if some(wrong):
             error = either(error, wrong)
         rate, holds = _sum(a.rate, b.rate, sign), sooner(a.holds, b.holds)
         if rate is not None and not _far_inside(data, rate, low, high):

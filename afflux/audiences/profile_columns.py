@@ -21,6 +21,7 @@ from afflux.features.channels import CHANNELS, COUNTED, channel_of_kind
 from afflux.features.contract import Fields
 from afflux.features.decayed import HALF_LIVES_DAYS, decayed
 from afflux.scoring import BUCKETS
+from afflux.segments import some
 
 _OF_KIND = channel_of_kind(np.arange(len(Kind), dtype=np.uint8))
 
@@ -77,7 +78,7 @@ class ProfileColumns:
         none = np.isnan(self._served["value"][:, model])
         if what == "percentile":
             none = none | (data == 0)
-        error = none if none.any() else None
+        error = none if some(none) else None
         if what == "bucket":
             return Value(data.astype(np.int64), error, BUCKETS)
         if what == "trusted":
@@ -92,7 +93,7 @@ class ProfileColumns:
         if what == "last":
             last = self._last(channel, at)
             never = last == 0
-            return Value(last, never if never.any() else None)
+            return Value(last, never if some(never) else None)
         if self._decayed is None:
             self._decayed = decayed(self._fragment, self._fragment["last_ts"])
         [half_life] = [h for h, d in enumerate(HALF_LIVES_DAYS) if what == f"decayed_{d}d"]

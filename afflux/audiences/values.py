@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from afflux.columns import I64, Bool
 from afflux.outcomes import NEVER
+from afflux.segments import some
 
 
 @dataclass(slots=True)
@@ -44,7 +45,7 @@ def strings(values: Sequence[object]) -> Value:
     place: dict[object, int] = {word: i for i, word in enumerate(words)}
     at = np.array([place.get(v, -1) for v in values], np.int64)
     none = at < 0
-    if not none.any():
+    if not some(none):
         return Value(at, words=tuple(words) or ("",))
     at[none] = 0
     return Value(at, none, tuple(words) or ("",))

@@ -62,7 +62,7 @@ def moments(person: Person) -> Table:
     return Table([{**person, "now": START + ms} for ms in range(LENGTH)])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(_timed, _timed, _people)
 def test_nothing_changes_before_the_deadline(rule: str, other: str, person: Person) -> None:
     """At each millisecond up to the deadline the rule says what it said; audiences pass it on."""
@@ -76,7 +76,7 @@ def test_nothing_changes_before_the_deadline(rule: str, other: str, person: Pers
             assert (inside[ms : min(end, LENGTH)] == inside[ms]).all()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(_timed, _people)
 def test_timers_alone_find_every_change(rule: str, person: Person) -> None:
     """From deadline to deadline a person comes in and leaves when each millisecond says so."""
@@ -96,7 +96,7 @@ def test_timers_alone_find_every_change(rule: str, person: Person) -> None:
     assert seen == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(_comparisons, _people)
 def test_the_deadline_of_one_comparison_is_the_change(rule: str, person: Person) -> None:
     """A timer for a single comparison does not come in vain."""
