@@ -134,3 +134,32 @@ def test_the_tree_has_places() -> None:
 def test_reads_as_cel_does(rule: str) -> None:
     """Precedence, escapes, signs and comments."""
     assert compile_rules({"rule": rule}, WORDS).run(Table([UNKNOWN])).inside.all()
+
+
+def test_a_choice_of_strings() -> None:
+    """Each side keeps its words, constants and columns alike."""
+    rules = {
+        "gold": "(has(attributes.tier) ? attributes.tier : attributes.city) == 'gold'",
+        "none": "(has(attributes.tier) ? attributes.tier : 'none') == 'none'",
+        "town": "(has(attributes.tier) ? 'town' : attributes.city).endsWith('ln')",
+    }
+    people: list[Person] = [
+        {"now": START, "attributes.tier": "gold"},
+        {"now": START, "attributes.city": "gold"},
+        {"now": START, "attributes.city": "Köln"},
+    ]
+    answer = compile_rules(rules, WORDS).run(Table(people))
+    assert answer.inside.T.tolist() == [
+        [True, True, False], [False, True, True], [False, False, True],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("symbol", "inside"), [("&&", False), ("||", True)])
+def test_two_sides_that_decide_hold_until_the_later(symbol: str, inside: bool) -> None:
+    """What either side decides alone needs no timer before both have turned."""
+    sides = [
+        f"now {'>=' if symbol == '&&' else '<'} timestamp('2017-01-0{d}T00:00:00Z')" for d in (2, 3)
+    ]
+    answer = compile_rules({"rule": f" {symbol} ".join(sides)}, WORDS).run(Table([UNKNOWN]))
+    assert answer.inside.tolist() == [[inside]]
+    assert answer.deadline.tolist() == [[START + 2 * 86_400_000]]
