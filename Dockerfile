@@ -7,6 +7,7 @@ COPY afflux afflux
 COPY models models
 COPY schemas schemas
 COPY profile_store profile_store
+COPY audience_rules audience_rules
 COPY streams streams
 COPY launcher launcher
 RUN python -m venv /opt/afflux \

@@ -15,8 +15,8 @@ from project_files import ROOMS, ROOT, files, requirement_name, requirements
 
 PURE = {
     "__future__", "abc", "bisect", "collections", "contextlib", "dataclasses", "datetime",
-    "decimal", "enum", "fractions", "functools", "hashlib", "heapq", "importlib", "itertools",
-    "json", "math", "numbers", "operator", "re", "string", "struct", "types", "typing",
+    "decimal", "enum", "fractions", "functools", "graphlib", "hashlib", "heapq", "importlib",
+    "itertools", "json", "math", "numbers", "operator", "re", "string", "struct", "types", "typing",
     "unicodedata",
 }  # fmt: skip
 """Modules of the standard library that compute and do nothing else."""
