@@ -8,6 +8,7 @@ COPY models models
 COPY schemas schemas
 COPY profile_store profile_store
 COPY streams streams
+COPY gateway gateway
 COPY launcher launcher
 RUN python -m venv /opt/afflux \
     && /opt/afflux/bin/pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \

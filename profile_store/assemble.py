@@ -84,8 +84,10 @@ def _merged(
         at = np.flatnonzero(layouts == id)
         data = [found[i][1] for i in at.tolist()]
         rows[at] = installation.layout(id).decode_fragments(data, catalog)
-    owners = np.array([owner for owner, _ in found], np.int64)
-    return merge(catalog, rows, owners, len(people))
+    owners = [owner for owner, _ in found]
+    if owners == list(range(len(people))):
+        return rows  # one fragment each: the merge of one has its features
+    return merge(catalog, rows, np.array(owners, np.int64), len(people))
 
 
 def _attributes(person: Sequence[Stored]) -> dict[str, Value]:

@@ -11,7 +11,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 
-ROOMS = ("afflux", "models", "schemas", "profile_store", "streams", "launcher")
+ROOMS = ("afflux", "models", "schemas", "profile_store", "streams", "gateway", "launcher")
 """Top-level packages of the wheel."""
 
 
