@@ -92,9 +92,13 @@ class KeyScheme(SecurityBase):
 
     async def __call__(self, request: Request, scopes: SecurityScopes) -> Caller:
         """The caller, or the problem why not."""
+        return self.admit(request, scopes.scopes)
+
+    def admit(self, request: Request, scopes: Iterable[str]) -> Caller:
+        """The same without FastAPI's dependencies."""
         gate: Gate = request.app.state.context.gate
         peer = request.client.host if request.client else ""
-        return gate.admit(request.headers.get("authorization"), peer, scopes.scopes)
+        return gate.admit(request.headers.get("authorization"), peer, scopes)
 
 
 KEY = KeyScheme()

@@ -14,11 +14,12 @@ class Document(BaseModel):
 
 
 class FactorDocument(Document):
-    """A reason for a score: a feature, the same in words, and its signed part of the score."""
+    """A reason for a score: a feature, it and its value in words, its signed part of the score."""
 
     feature: str
     phrase: str
     contribution: float
+    value: float | None = None
 
 
 class ScoreDocument(BaseModel):
@@ -34,10 +35,30 @@ class ScoreDocument(BaseModel):
     trusted: bool = False
     factors: list[FactorDocument] = []
     previous: float | None = None
+    interval: list[float] | None = None
     identity: str | None = None
     event_id: str = ""
     event_time: int = 0
     event_offset: int = 0
+
+
+class EngagementDocument(BaseModel):
+    """Facts about all events so far, and how engaged the person is. Times are ms."""
+
+    first_seen: int | None = None
+    last_seen: int | None = None
+    last_purchase: int | None = None
+    events: int = 0
+    purchases: int = 0
+    revenue: float = 0.0
+    items: float = 0.0
+    views: int = 0
+    adds: int = 0
+    exposures: int = 0
+    redemptions: int = 0
+    score: int | None = None
+    level: str | None = None
+    trend: str = "steady"
 
 
 class ExampleDocument(BaseModel):
@@ -59,7 +80,7 @@ class ProfileDocument(Document):
     identities: list[str]
     as_of: int
     attributes: dict[str, Any] = {}
-    engagement: dict[str, float | None] | None = None
+    engagement: EngagementDocument | None = None
     at: int | None = None
     features: dict[str, float] = {}
     scores: dict[str, ScoreDocument] = {}

@@ -11,10 +11,10 @@ from gateway.key_file import KeyFile
 from gateway.live import Live
 from gateway.server import is_loopback, listen, serve
 from gateway.settings import GatewaySettings
+from launcher.chosen_models import chosen_models
 from launcher.compose import key_path, redis_options
 from launcher.errors import LauncherError
 from launcher.settings import Settings
-from models import default_models
 from profile_store import AsyncProfileStore
 from streams.settings import StreamSettings
 
@@ -38,7 +38,7 @@ async def run(
         gateway_settings(settings),
         KeyFile(key_path(settings)),
         AsyncProfileStore(redis_options(settings)),
-        default_models(),
+        [model.spec for model in chosen_models(settings)],
         streams,
         open_without_keys=is_loopback(settings.gateway.host),
     )

@@ -76,9 +76,8 @@ class WorkerProcess:
         """Raise StartFailed with its last words if it has ended."""
         code = self._child.returncode()
         if code is not None:
-            raise StartFailed(
-                f"the {self._command} ended with code {code}: {self._child.last_words() or 'no output'}"
-            )
+            last = self._child.last_words() or "no output"
+            raise StartFailed(f"the {self._command} ended with code {code}: {last}")
 
     def stop(self, grace: float = 20.0) -> int:
         """Clean shutdown. Returns the exit code."""

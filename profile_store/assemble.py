@@ -23,6 +23,7 @@ from profile_store.layouts import layout_id
 from profile_store.profile import Engagement, OpenExample, Profile, Score
 from profile_store.selection import Selection
 from profile_store.served import open_examples, scores
+from profile_store.short_floats import short_floats
 from profile_store.stored import Stored
 
 _ENGAGEMENT = ModelName("engagement")
@@ -152,7 +153,7 @@ def _features(
 ) -> dict[str, float]:
     if matrix is None:
         return {}
-    values = [float(str(value)) for value in matrix[p]]  # the shortest text that float16 has
+    values = short_floats(matrix[p])
     return selection.only("features", dict(zip(catalog.features, values, strict=True)))
 
 

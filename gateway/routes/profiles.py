@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from gateway.access import KEY
 from gateway.answers import json_body, problems
 from gateway.bodies import read_json
 from gateway.documents import PeopleDocument, ProfileDocument
 from gateway.etags import etag, marks_of
-from gateway.lookups import FIELD, LAST_MS, NAMESPACE, parse_lookup
+from gateway.keys import Scope
+from gateway.lookups import parse_lookup
 from gateway.problems import Fault, Problem
+from gateway.profile_question import PARAMETERS, profile_question
 from gateway.profile_reading import Wanted
 from gateway.routes.callers import Querying, context_of
 from profile_store.reader import identity_of
-
-_FIELDS = rf"^{FIELD}(?:,{FIELD}){{0,31}}$"
-
-Namespace = Annotated[str, Path(pattern=NAMESPACE, description="Such as email or ECID.")]
-Id = Annotated[str, Path(min_length=1, description="The identifier; slashes as %2F.")]
-Fields = Annotated[
-    str | None,
-    Query(pattern=_FIELDS, description="Comma-separated, such as scores.churn,attributes."),
-]
-At = Annotated[
-    int | None,
-    Query(ge=0, le=LAST_MS, description="Time of the features, ms; without it: of the last event."),
-]
-
 
 profiles = APIRouter(tags=["profiles"])
 
@@ -45,32 +32,17 @@ _ETAG = {"ETag": {"schema": {"type": "string"}, "description": "For If-None-Matc
         304: {"description": "It is the one that If-None-Match names", "headers": _ETAG},
         **problems(404),
     },
-    openapi_extra={
-        "parameters": [
-            {
-                "name": "If-None-Match",
-                "in": "header",
-                "required": False,
-                "schema": {"type": "string"},
-                "description": "ETags that are at hand",
-            }
-        ]
-    },
+    openapi_extra={"parameters": PARAMETERS, "security": [{KEY.scheme_name: [Scope.query]}]},
 )
-async def get_profile(
-    request: Request,
-    caller: Querying,
-    namespace: Namespace,
-    id: Id,
-    fields: Fields = None,
-    at: At = None,
-) -> Response:
+async def get_profile(request: Request) -> Response:
     """The profile of a person, by any of their identities."""
+    # By far the most frequent request: FastAPI's parameters and dependencies would cost it twice.
+    caller = KEY.admit(request, (Scope.query,))
+    namespace, id, wanted = profile_question(request)
     caller.must_see([namespace])
     if not _can_be(namespace, id):
         raise Problem(404, "nothing is known of this identity")
     context = context_of(request)
-    wanted = Wanted(tuple(fields.split(",")) if fields else None, at)
     marks = marks_of(request.headers.get("if-none-match"))
     answer, same = await context.profiles.one(caller, namespace, id, wanted, marks)
     context.audit.read(caller.key, [answer.profile_id], wanted.fields)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -54,6 +55,8 @@ async def _serve(settings: Settings, streams: StreamSettings, sock: socket) -> N
 
     stop = asyncio.Event()
     on_signals(stop)
+    gc.collect()
+    gc.freeze()  # what was imported stays: looking through it again and again is of no use
     await run(settings, streams, sock, stop)
 
 
