@@ -4,7 +4,7 @@ PYTHONS ?= python3.12 python3.11 python3 python
 ROUNDS  ?= 5
 MINUTES ?= 5
 WORKERS ?= 3
-EXTRAS  := demo,dev,embedded,evaluate,registry
+EXTRAS  := client,demo,dev,embedded,evaluate,registry
 BIN     := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock
 QUICK   := -m 'not kafka and not embedded and not redis and not slow' \
@@ -65,7 +65,7 @@ fmt: .venv/.ready ## format the code and put imports in order
 lock: .venv/.ready ## newest versions that fit pyproject.toml into requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/python -m uv pip compile --quiet --universal --upgrade --python-version 3.11 \
-	  --no-header --no-annotate --no-emit-index-url $(foreach e,demo dev embedded evaluate registry,--extra $(e)) \
+	  --no-header --no-annotate --no-emit-index-url $(foreach e,client demo dev embedded evaluate registry,--extra $(e)) \
 	  pyproject.toml -o requirements.lock
 
 clean: ## remove caches and build products (not .venv, not data)
@@ -91,7 +91,7 @@ clean: ## remove caches and build products (not .venv, not data)
 	@$(INSTALL) -e '.[$(EXTRAS)]' || { \
 	  echo "not everything can be had here; trying the parts one by one" >&2; \
 	  $(INSTALL) -e '.[dev]' || exit 1; \
-	  for extra in registry embedded demo evaluate; do \
+	  for extra in client registry embedded demo evaluate; do \
 	    $(INSTALL) -e ".[$$extra]" || echo "going on without the extra '$$extra'" >&2; \
 	  done; }
 	@touch $@

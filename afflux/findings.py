@@ -27,7 +27,12 @@ class BadEvent:
 
 def explain(events: Candidates, rules: Rules, row: int) -> BadEvent | None:
     """The first broken rule of one row, with the field at fault; None where all are kept."""
-    return next(_findings(events, rules, row), None)
+    return next(explain_all(events, rules, row), None)
+
+
+def explain_all(events: Candidates, rules: Rules, row: int) -> Iterator[BadEvent]:
+    """Every broken rule of one row."""
+    return _findings(events, rules, row)
 
 
 def _findings(events: Candidates, rules: Rules, row: int) -> Iterator[BadEvent]:

@@ -8,11 +8,13 @@ import sys
 import typer
 
 from afflux.names import AffluxError
+from launcher.commands.api import api
 from launcher.commands.config import show_config
 from launcher.commands.demo import demo
 from launcher.commands.dlq import dlq
 from launcher.commands.doctor import doctor
 from launcher.commands.evaluate import evaluate
+from launcher.commands.keys import keys
 from launcher.commands.models_show import models
 from launcher.commands.produce import produce
 from launcher.commands.profile import profile
@@ -40,6 +42,8 @@ app.command("demo")(demo)
 app.command("evaluate")(evaluate)
 app.command("up")(up)
 app.command("worker")(worker)
+app.command("api")(api)
+app.add_typer(keys, name="keys")
 app.add_typer(topics, name="topics")
 app.command("produce")(produce)
 app.add_typer(watch, name="watch")

@@ -107,5 +107,10 @@ def secret_of(settings: Settings) -> bytes:
     return secret.encode()
 
 
+def key_path(settings: Settings) -> Path:
+    """The file with the API keys."""
+    return settings.gateway.keys_file or settings.data_dir / "api-keys.json"
+
+
 def _path(path: Path | None) -> str:
     return "" if path is None else str(path)

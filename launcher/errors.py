@@ -23,6 +23,7 @@ class LauncherError(AffluxError):
 _HINTS = {
     "RegistryUnavailable": "is AFFLUX_REGISTRY_URL right, and the registry up?",
     "BrokerUnavailable": "is AFFLUX_KAFKA_BOOTSTRAP right, and the broker up? See `afflux doctor`",
+    "CannotListen": "choose another address or port: AFFLUX_GATEWAY_HOST, AFFLUX_GATEWAY_PORT",
     "StoreUnavailable": "is AFFLUX_REDIS_URL right, and the server up? See `afflux doctor`",
 }
 """By name: the rooms below are imported when they are needed, and errors name no settings."""

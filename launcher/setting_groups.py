@@ -160,3 +160,47 @@ class LearnSettings(Group):
     patience_s: float = Field(
         10.0, gt=0, description="a learner without progress for so long is not waited for"
     )
+
+
+class GatewaySettings(Group):
+    """The HTTP API."""
+
+    host: str = Field(
+        "127.0.0.1",
+        min_length=1,
+        description="address to listen on; one that others can reach needs API keys",
+    )
+    port: int = Field(8080, ge=0, le=65535, description="port to listen on; 0: a free one")
+    keys_file: Path | None = Field(
+        None, description="file with the hashed API keys; empty: api-keys.json in the data folder"
+    )
+    audit_log: Path | None = Field(
+        None, description="file that gets a line for each read of personal data; empty: stderr"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="what is logged"
+    )
+    requests_per_s: float = Field(
+        1000.0, gt=0, description="requests a second of one key, on average; more are 429"
+    )
+    burst: int = Field(2000, ge=1, description="requests of a key that may come at once")
+    max_body_bytes: int = Field(
+        1_000_000, ge=1024, description="largest body of a request; a larger one is 413"
+    )
+    max_people: int = Field(200, ge=1, description="most people of one lookup")
+    max_events: int = Field(500, ge=1, description="most events of one request")
+    produce_timeout_s: float = Field(
+        10.0, gt=0, description="seconds that Kafka may take to acknowledge events"
+    )
+    heartbeat_s: float = Field(
+        15.0, gt=0, description="a silent stream of scores gets a comment after so many seconds"
+    )
+    stream_s: float = Field(
+        3600.0, gt=0, description="a stream of scores ends after so many seconds; clients go on"
+    )
+    max_streams: int = Field(200, ge=1, description="most streams of scores at the same time")
+    cached_profiles: int = Field(
+        4096,
+        ge=0,
+        description="answers kept by the hash of what Redis has, so never stale; 0: none",
+    )

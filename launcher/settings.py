@@ -20,6 +20,7 @@ from pydantic_settings import (
 
 from launcher.errors import LauncherError
 from launcher.setting_groups import (
+    GatewaySettings,
     Group,
     KafkaSettings,
     LearnSettings,
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = Field(default_factory=lambda: LimitSettings.model_construct())
     worker: WorkerSettings = Field(default_factory=lambda: WorkerSettings.model_construct())
     learn: LearnSettings = Field(default_factory=lambda: LearnSettings.model_construct())
+    gateway: GatewaySettings = Field(default_factory=lambda: GatewaySettings.model_construct())
 
     @classmethod
     def settings_customise_sources(

@@ -40,10 +40,11 @@ def stack_environment(stack: Stack, extra: Mapping[str, str] | None = None) -> d
 
 
 class WorkerProcess:
-    """A running `afflux worker`."""
+    """A running `afflux worker`, or another command of ours that stays."""
 
-    def __init__(self, env: Mapping[str, str], log: Path) -> None:
-        argv = [sys.executable, "-m", "launcher.cli", "worker"]
+    def __init__(self, env: Mapping[str, str], log: Path, command: str = "worker") -> None:
+        argv = [sys.executable, "-m", "launcher.cli", command]
+        self._command = command
         self._child = ChildProcess(argv, log, env=env)
         self._peak = 0
         self._last = Usage(0.0, 0)
@@ -75,9 +76,8 @@ class WorkerProcess:
         """Raise StartFailed with its last words if it has ended."""
         code = self._child.returncode()
         if code is not None:
-            raise StartFailed(
-                f"the worker ended with code {code}: {self._child.last_words() or 'no output'}"
-            )
+            last = self._child.last_words() or "no output"
+            raise StartFailed(f"the {self._command} ended with code {code}: {last}")
 
     def stop(self, grace: float = 20.0) -> int:
         """Clean shutdown. Returns the exit code."""

@@ -23,6 +23,7 @@ from profile_store.layouts import layout_id
 from profile_store.profile import Engagement, OpenExample, Profile, Score
 from profile_store.selection import Selection
 from profile_store.served import open_examples, scores
+from profile_store.short_floats import short_floats
 from profile_store.stored import Stored
 
 _ENGAGEMENT = ModelName("engagement")
@@ -84,8 +85,10 @@ def _merged(
         at = np.flatnonzero(layouts == id)
         data = [found[i][1] for i in at.tolist()]
         rows[at] = installation.layout(id).decode_fragments(data, catalog)
-    owners = np.array([owner for owner, _ in found], np.int64)
-    return merge(catalog, rows, owners, len(people))
+    owners = [owner for owner, _ in found]
+    if owners == list(range(len(people))):
+        return rows  # one fragment each: the merge of one has its features
+    return merge(catalog, rows, np.array(owners, np.int64), len(people))
 
 
 def _attributes(person: Sequence[Stored]) -> dict[str, Value]:
@@ -150,7 +153,7 @@ def _features(
 ) -> dict[str, float]:
     if matrix is None:
         return {}
-    values = [float(str(value)) for value in matrix[p]]  # the shortest text that float16 has
+    values = short_floats(matrix[p])
     return selection.only("features", dict(zip(catalog.features, values, strict=True)))
 
 

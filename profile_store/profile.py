@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from afflux.attributes import Value
@@ -132,9 +132,7 @@ class Profile:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, identities as text; only the fields that were asked for."""
-        whole = asdict(self)
-        del whole["selection"]
-        return self.selection.pick(_plain(whole))
+        return self.selection.pick({name: _plain(getattr(self, name)) for name in _SHOWN})
 
     def to_json(self, indent: int | None = None) -> str:
         """The same as JSON."""
@@ -142,10 +140,25 @@ class Profile:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, bytes):
+    """Without `dataclasses.asdict`, which copies everything that it finds: five times slower."""
+    kind = type(value)
+    if kind in _AS_THEY_ARE:
+        return value
+    if kind is bytes:
         return value.decode("utf-8", "backslashreplace")
+    names = _NAMES.get(kind)
+    if names is not None:
+        return {name: _plain(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
         return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(inner) for inner in value]
     return value
+
+
+_AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
+_NAMES = {
+    kind: tuple(field.name for field in fields(kind))
+    for kind in (Factor, Score, Engagement, OpenExample)
+}
+_SHOWN = tuple(field.name for field in fields(Profile) if field.name != "selection")

@@ -20,16 +20,17 @@ from typing import Any, TypeVar
 
 from afflux.catalog import Catalog
 from afflux.names import Identity
-from profile_store.assemble import assemble
 from profile_store.commands import Command
-from profile_store.errors import StoreMisconfigured, UnknownLayout
+from profile_store.errors import StoreMisconfigured
+from profile_store.found import Found, Known
 from profile_store.installation import Installation
 from profile_store.keys import INSTALLATION, INSTALLATION_SLOT, Keys
-from profile_store.link import connect
+from profile_store.link import Link, connect
 from profile_store.options import DEFAULT_URL, RedisOptions, as_options
 from profile_store.profile import Profile
 from profile_store.replies import checked
 from profile_store.selection import Selection
+from profile_store.snapshots import current_snapshots
 from profile_store.stored import MergePolicy, fetch
 
 T = TypeVar("T")
@@ -40,13 +41,14 @@ _NAMESPACE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 class AsyncProfileStore:
     """Reads profiles; connects at first use, and again after a lost connection.
 
-    where: a redis:// or rediss:// URL, or options (TLS, users, cluster, time limit). Methods raise
+    where: a redis:// or rediss:// URL, or options (TLS, users, cluster, time limit). link: used
+    instead of a connection of its own. Methods raise
     StoreUnavailable when Redis is away, StoreMisconfigured when nothing was ever set up there,
     UnknownLayout for rows that cannot be read.
     """
 
-    def __init__(self, where: RedisOptions | str = DEFAULT_URL) -> None:
-        self._link = connect(as_options(where))
+    def __init__(self, where: RedisOptions | str = DEFAULT_URL, link: Link | None = None) -> None:
+        self._link = link or connect(as_options(where))
         self._known: tuple[Installation, Keys, Catalog] | None = None
 
     async def get(
@@ -73,17 +75,25 @@ class AsyncProfileStore:
         at: int | None = None,
     ) -> list[Profile | None]:
         """Profiles of many (namespace, id), in their order, in as few round trips as one."""
+        return await (await self.find(people, fields, policy, at)).profiles()
+
+    async def find(
+        self,
+        people: Sequence[tuple[str, str]],
+        fields: Iterable[str] | None = None,
+        policy: MergePolicy | None = None,
+        at: int | None = None,
+    ) -> Found:
+        """The same in two steps: what was found has marks, by which a reader sees what changed."""
         selection, policy = Selection.of(fields), policy or MergePolicy()
         starts = [identity_of(namespace, id) for namespace, id in people]
-        if not starts:
-            return []
         installation, keys, catalog = self._known or await self._learn()
-        stored = await fetch(self._link, keys, starts, selection, policy)
-        try:
-            return assemble(stored, installation, catalog, selection, at)
-        except UnknownLayout:  # of a worker that is newer than what we know
-            installation, _, catalog = await self._learn()
-            return assemble(stored, installation, catalog, selection, at)
+        stored = await fetch(self._link, keys, starts, selection, policy) if starts else []
+        return Found(stored, (installation, catalog), selection, at, self._learn_layouts)
+
+    async def snapshots(self, models: Sequence[str]) -> list[bytes | None]:
+        """The current snapshot of each model, None where nothing was learned yet."""
+        return await current_snapshots(self._link, models)
 
     async def installation(self) -> Installation:
         """What the store says of itself now: shards, models, layouts."""
@@ -103,6 +113,10 @@ class AsyncProfileStore:
         trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+    async def _learn_layouts(self) -> Known:
+        installation, _, catalog = await self._learn()
+        return installation, catalog
 
     async def _learn(self) -> tuple[Installation, Keys, Catalog]:
         command = Command(INSTALLATION_SLOT, ("GET", INSTALLATION))

@@ -14,7 +14,10 @@ from afflux.wording import say
 from profile_store.installation import Installation
 from profile_store.layouts import Layout, decode, layout_id
 from profile_store.profile import Factor, OpenExample, Score
+from profile_store.short_floats import short_floats
 from profile_store.stored import Stored
+
+_SCORE = ("value", "previous", "version", "percentile", "bucket", "trusted")
 
 
 def scores(person: Sequence[Stored], installation: Installation) -> dict[ModelName, Score]:
@@ -41,26 +44,28 @@ def _row_scores(stored: Stored, layout: Layout) -> Iterator[Score]:
     event_id = EventId(data[size:].decode("utf-8", "replace"))
     amount = np.array([spec.link == "amount" for spec in layout.models], np.bool_)
     score = points(row["value"], row["percentile"], amount)
-    for m, spec in enumerate(layout.models):
-        value, previous = float(row["value"][m]), float(row["previous"][m])
+    as_of, offset = EpochMs(int(row["as_of_ts"])), int(row["as_of_offset"])
+    columns = zip(*(row[name].tolist() for name in _SCORE), score.tolist(), strict=True)
+    for m, (value, previous, version, percentile, bucket, trusted, points_) in enumerate(columns):
         if math.isnan(value):
             continue
+        spec = layout.models[m]
         yield Score(
             model=spec.name,
             predicts=spec.outcome.describe(),
-            version=f"{int(row['version'][m]):016x}",
+            version=f"{version:016x}",
             value=value,
-            score=int(score[m]),
-            percentile=int(row["percentile"][m]),
-            bucket=BUCKETS[row["bucket"][m]],
-            trusted=bool(row["trusted"][m]),
+            score=points_,
+            percentile=percentile,
+            bucket=BUCKETS[bucket],
+            trusted=bool(trusted),
             factors=_factors(layout, row, m),
             previous=None if math.isnan(previous) else previous,
             interval=_interval(row, m),
             identity=stored.identity,
             event_id=event_id,
-            event_time=EpochMs(int(row["as_of_ts"])),
-            event_offset=int(row["as_of_offset"]),
+            event_time=as_of,
+            event_offset=offset,
         )
 
 
@@ -73,16 +78,20 @@ def _interval(row: np.void, model: int) -> tuple[float, float] | None:
 
 
 def _factors(layout: Layout, row: np.void, model: int) -> tuple[Factor, ...]:
-    factor, contribution = row["factor"][model].tolist(), row["contribution"][model]
+    factor = row["factor"][model].tolist()
+    contribution = short_floats(row["contribution"][model])
     if "factor_value" not in (row.dtype.names or ()):
         return tuple(
-            Factor(layout.features[f], layout.phrases[f], float(str(c)))
+            Factor(layout.features[f], layout.phrases[f], c)
             for f, c in zip(factor, contribution, strict=True)
             if c
         )
+    values = short_floats(row["factor_value"][model])
     return tuple(
-        Factor(layout.features[f], say(layout.features[f], float(v)), float(str(c)), float(str(v)))
-        for f, c, v in zip(factor, contribution, row["factor_value"][model], strict=True)
+        Factor(layout.features[f], say(layout.features[f], float(v)), c, short)
+        for f, c, v, short in zip(
+            factor, contribution, row["factor_value"][model], values, strict=True
+        )
         if c
     )
 

@@ -23,7 +23,12 @@ class Place:
 
 def misfit(record: Record, row: object) -> Place | None:
     """The first place of a row that does not fit; None if all of it does."""
-    return next(_misfits(record, row, ""), None)
+    return next(misfits(record, row), None)
+
+
+def misfits(record: Record, row: object) -> Iterator[Place]:
+    """Every place of a row that does not fit."""
+    return _misfits(record, row, "")
 
 
 def _misfits(node: Node, value: Any, at: str) -> Iterator[Place]:

@@ -85,7 +85,7 @@ class Rekeyer:
 
 def key_reader(registry: object) -> Callable[[bytes], bytes | None]:
     """Reads the primary identity out of a value; None where there is none."""
-    from launcher.json_lines import primary
+    from streams.json_events import primary
     from streams.updates import DecodeError, decode_any
 
     def key_of(value: bytes) -> bytes | None:

@@ -12,7 +12,7 @@ from launcher.compose import stream_settings
 from launcher.connect import complete
 from launcher.console import plain, say
 from launcher.interrupts import orderly_end
-from launcher.settings import load
+from launcher.settings import Settings, load
 from launcher.stack import Kind, Stack
 from launcher.worker_process import WorkerProcess, stack_environment
 
@@ -28,6 +28,7 @@ def up(
         int | None, typer.Option(help="Port of the broker; else a free one.")
     ] = None,
     redis_port: Annotated[int | None, typer.Option(help="Port of Redis; else a free one.")] = None,
+    api: Annotated[bool, typer.Option("--api", help="The HTTP API too, see `afflux api`.")] = False,
 ) -> None:
     """Start a broker, Redis, the topics and a worker, and stay until Ctrl-C.
 
@@ -47,6 +48,8 @@ def up(
         running = [_worker(stack, logs, number) for number in range(workers)]
         try:
             _tell(stack, running)
+            if api:
+                running.append(_api(stack, logs, settings))
             while True:
                 for worker in running:
                     worker.check()
@@ -68,6 +71,13 @@ def create_topics(stack: Stack) -> None:
 
 def _worker(stack: Stack, logs: Path, number: int) -> WorkerProcess:
     return WorkerProcess(stack_environment(stack), logs / f"worker-{number}.log")
+
+
+def _api(stack: Stack, logs: Path, settings: Settings) -> WorkerProcess:
+    process = WorkerProcess(stack_environment(stack), logs / "api.log", "api")
+    gateway = settings.gateway
+    plain(f"api     http://{gateway.host}:{gateway.port}, log {process.log}")
+    return process
 
 
 def _tell(stack: Stack, workers: list[WorkerProcess]) -> None:

@@ -38,8 +38,9 @@ def scores(
     settings = with_kafka()
     specs = [m.spec for m in chosen_models(settings)]
     _check(profile, model or (), [spec.name for spec in specs])
-    from launcher.score_feed import Newest, chosen, lines
+    from launcher.score_feed import lines
     from streams.consume import TopicReader
+    from streams.newest import Newest, chosen
     from streams.topics import SCORE_UPDATES
     from streams.updates import decode_score_updates
 

@@ -50,8 +50,8 @@ def waits() -> Iterator[tuple[str, str, str]]:
 
 
 def test_the_shape() -> None:
-    """Kafka, a registry, Redis, topics made once, a worker."""
-    assert set(SERVICES) == {"kafka", "registry", "redis", "topics", "worker"}
+    """Kafka, a registry, Redis, topics made once, a worker, the HTTP API."""
+    assert set(SERVICES) == {"kafka", "registry", "redis", "topics", "worker", "api"}
 
 
 def test_images_are_pinned() -> None:
@@ -85,6 +85,19 @@ def test_metrics_leave_the_container() -> None:
     assert worker["expose"] == [environment["AFFLUX_WORKER_METRICS_PORT"]]
     assert environment.items() >= SERVICES["topics"]["environment"].items()
     assert "ports" not in worker, "several workers cannot share a port of the host"
+
+
+def test_the_api_is_reached_with_keys_that_stay() -> None:
+    """It listens where the host's port leads, and its keys are on a volume of its user."""
+    api = SERVICES["api"]
+    environment = api["environment"]
+    assert environment["AFFLUX_GATEWAY_HOST"] == "0.0.0.0"
+    assert api["ports"] == [f"127.0.0.1:8080:{environment['AFFLUX_GATEWAY_PORT']}"]
+    [mount] = api["volumes"]
+    name, folder = mount.split(":")
+    assert name in COMPOSE["volumes"]
+    assert environment["AFFLUX_GATEWAY_KEYS_FILE"].startswith(f"{folder}/")
+    assert f"--owner afflux --mode 0700 {folder}" in DOCKERFILE
 
 
 def test_the_secret_has_no_default() -> None:
@@ -140,7 +153,7 @@ def test_hosts_are_services() -> None:
 def test_servers_are_not_open_to_the_network() -> None:
     """Published ports are bound to loopback."""
     published = [port for service in SERVICES.values() for port in service.get("ports", ())]
-    assert len(published) == 3
+    assert len(published) == 4
     assert not [port for port in published if not port.startswith("127.0.0.1:")]
 
 

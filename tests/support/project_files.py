@@ -11,7 +11,16 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 
-ROOMS = ("afflux", "models", "schemas", "profile_store", "audience_rules", "streams", "launcher")
+ROOMS = (
+    "afflux",
+    "models",
+    "schemas",
+    "profile_store",
+    "audience_rules",
+    "streams",
+    "gateway",
+    "launcher",
+)
 """Top-level packages of the wheel."""
 
 

@@ -12,14 +12,16 @@ from rich.console import Console
 
 from afflux.names import EpochMs, EventId, Identity, ModelName, ProfileId
 from launcher.commands.rekey import Rekeyer, key_reader
-from launcher.json_lines import CHUNK, messages, primary, with_millis
+from launcher.json_lines import CHUNK, messages
 from launcher.origins import HEADER, Note, Origin, Seen, origin_of
 from launcher.profile_view import panel
-from launcher.score_feed import Newest, chosen, lines
+from launcher.score_feed import lines
 from profile_store import Engagement, Factor, Profile, Score
 from streams.consume import Record
 from streams.encoding import contract_schema, encode_events, primary_identities
+from streams.json_events import primary, with_millis
 from streams.message_writer import writer
+from streams.newest import Newest, chosen
 
 
 def _event(id: str, **changes: Any) -> dict[str, Any]:

@@ -1,0 +1,43 @@
+"""Who read personal data, and whose: a line of JSON each, in which nobody is named.
+
+People are there by profile id, keys by their id; identities and attributes never are.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable
+from time import time
+
+AUDIT = "afflux.audit"
+"""The logger; whoever runs the gateway says where it goes."""
+
+
+class Audit:
+    """Writes the log."""
+
+    def __init__(self, clock: Callable[[], float] = time) -> None:
+        self._clock = clock
+        self._log = logging.getLogger(AUDIT)
+
+    def read(self, key: str, profiles: Iterable[str | None], fields: Iterable[str] | None) -> None:
+        """Profiles were read; None for a person who is not known."""
+        self._write(key, "read", profiles=list(profiles), fields=_tops(fields))
+
+    def subscribed(self, key: str, everybody: bool, models: Iterable[str]) -> None:
+        """Score updates go out from now on, of one person or of everybody."""
+        self._write(key, "subscribe", everybody=everybody, models=sorted(models))
+
+    def refused(self, key: str, why: str) -> None:
+        """A key was not enough."""
+        self._write(key, "refused", why=why)
+
+    def _write(self, key: str, action: str, **more: object) -> None:
+        entry = {"at": round(self._clock() * 1000), "key": key, "action": action, **more}
+        self._log.info("%s", json.dumps(entry, separators=(",", ":")))
+
+
+def _tops(fields: Iterable[str] | None) -> list[str] | None:
+    """Names below `attributes` are chosen by whoever writes them: only the field is told."""
+    return None if fields is None else sorted({name.partition(".")[0] for name in fields})

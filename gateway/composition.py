@@ -1,0 +1,47 @@
+"""Puts a context together from what it talks to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from afflux.outcomes import ModelSpec
+from gateway.access import Gate
+from gateway.audit import Audit
+from gateway.context import Context
+from gateway.health import Health
+from gateway.ingest import Ingest
+from gateway.key_file import KeyFile
+from gateway.model_quality import ModelQuality
+from gateway.profile_reading import ProfileReader, ProfileReading
+from gateway.rates import Rates
+from gateway.score_hub import ScoreHub, ScoreLog
+from gateway.settings import GatewaySettings
+from gateway.subscriptions import Subscriptions
+from streams.ports import Delivery
+
+
+def build_context(
+    settings: GatewaySettings,
+    keys: KeyFile,
+    reader: ProfileReader,
+    models: Sequence[ModelSpec],
+    delivery: Callable[[], Delivery],
+    hub: ScoreHub,
+    log: ScoreLog,
+    *,
+    open_without_keys: bool,
+) -> Context:
+    """The services of a gateway. delivery: called when there are events to produce."""
+    audit = Audit()
+    rates = Rates(settings.requests_per_s, settings.burst)
+    return Context(
+        settings=settings,
+        keys=keys,
+        gate=Gate(keys, rates, audit, open_without=open_without_keys),
+        audit=audit,
+        profiles=ProfileReading(reader, settings.cached_profiles),
+        models=ModelQuality(reader, models),
+        ingest=Ingest(delivery, settings),
+        subscriptions=Subscriptions(hub, log, settings),
+        health=Health(reader, hub),
+    )

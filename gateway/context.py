@@ -1,0 +1,30 @@
+"""Everything that the routes work with, as one frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.access import Gate
+from gateway.audit import Audit
+from gateway.health import Health
+from gateway.ingest import Ingest
+from gateway.key_file import KeyFile
+from gateway.model_quality import ModelQuality
+from gateway.profile_reading import ProfileReading
+from gateway.settings import GatewaySettings
+from gateway.subscriptions import Subscriptions
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The services of one gateway."""
+
+    settings: GatewaySettings
+    keys: KeyFile
+    gate: Gate
+    audit: Audit
+    profiles: ProfileReading
+    models: ModelQuality
+    ingest: Ingest
+    subscriptions: Subscriptions
+    health: Health

@@ -1,0 +1,173 @@
+"""What goes out, for the OpenAPI page. Answers are not built of these: a test holds them equal."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Document(BaseModel):
+    """A JSON object with these members and no others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class FactorDocument(Document):
+    """A reason for a score: a feature, it and its value in words, its signed part of the score."""
+
+    feature: str
+    phrase: str
+    contribution: float
+    value: float | None = None
+
+
+class ScoreDocument(BaseModel):
+    """What one model said last. Members that were not asked for are left out."""
+
+    model: str = ""
+    predicts: str = ""
+    version: str = ""
+    value: float = 0.0
+    score: int = 0
+    percentile: int = 0
+    bucket: Literal["low", "medium", "high"] = "low"
+    trusted: bool = False
+    factors: list[FactorDocument] = []
+    previous: float | None = None
+    interval: list[float] | None = None
+    identity: str | None = None
+    event_id: str = ""
+    event_time: int = 0
+    event_offset: int = 0
+
+
+class EngagementDocument(BaseModel):
+    """Facts about all events so far, and how engaged the person is. Times are ms."""
+
+    first_seen: int | None = None
+    last_seen: int | None = None
+    last_purchase: int | None = None
+    events: int = 0
+    purchases: int = 0
+    revenue: float = 0.0
+    items: float = 0.0
+    views: int = 0
+    adds: int = 0
+    exposures: int = 0
+    redemptions: int = 0
+    score: int | None = None
+    level: str | None = None
+    trend: str = "steady"
+
+
+class ExampleDocument(BaseModel):
+    """An outcome that is being waited for."""
+
+    model: str
+    identity: str | None
+    opened_at: int
+    window_ends: int
+    closes_at: int
+    served: float | None
+    version: str
+
+
+class ProfileDocument(Document):
+    """All that is known of a person, or what was asked for. Times are ms since 1970, UTC."""
+
+    profile_id: str
+    identities: list[str]
+    as_of: int
+    attributes: dict[str, Any] = {}
+    engagement: EngagementDocument | None = None
+    at: int | None = None
+    features: dict[str, float] = {}
+    scores: dict[str, ScoreDocument] = {}
+    open_examples: list[ExampleDocument] = []
+
+
+class PeopleDocument(Document):
+    """Profiles in the order of the question, null where nothing is known."""
+
+    profiles: list[ProfileDocument | None]
+
+
+class SnapshotDocument(Document):
+    """What the learner published last. metrics: progressive validation on what was served."""
+
+    version: str
+    examples: int
+    trusted: bool
+    learned_offset: int
+    features: list[str]
+    metrics: dict[str, float]
+
+
+class ModelDocument(Document):
+    """A model; snapshot is null before it has learned anything."""
+
+    name: str
+    predicts: str
+    kind: Literal["probability", "amount"]
+    snapshot: SnapshotDocument | None
+
+
+class ModelsDocument(Document):
+    """All models, by name."""
+
+    models: list[ModelDocument]
+
+
+class AcceptedDocument(Document):
+    """So many events are in Kafka, acknowledged by all replicas."""
+
+    accepted: int
+
+
+class KeyDocument(Document):
+    """An API key, without anything that lets it in."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    namespaces: list[str]
+    created: int
+
+
+class KeysDocument(Document):
+    """All keys, the oldest first."""
+
+    keys: list[KeyDocument]
+
+
+class HealthDocument(Document):
+    """Which parts answer."""
+
+    profiles: bool
+    score_updates: bool
+
+
+class LiveDocument(Document):
+    """The process answers."""
+
+    live: bool
+
+
+class FaultDocument(Document):
+    """One thing that is wrong with a request."""
+
+    pointer: str = ""
+    parameter: str = ""
+    detail: str
+    code: str = ""
+
+
+class ProblemDocument(Document):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FaultDocument] = []

@@ -1,0 +1,29 @@
+"""Marks: short names of what is stored of a person, the same as long as nothing of it changes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from profile_store.stored import Stored
+
+_NOTHING = b"\0\0\0\0\0"
+
+
+def mark_of(person: Sequence[Stored], layout: int) -> str:
+    """32 hex digits, from every byte that a profile is made of.
+
+    person: the identities that belong together, in their order. layout: the one that workers
+    write now; features are those of it.
+
+    >>> from afflux.identity import Edges
+    >>> nobody = Stored(b"crm:1", None, Edges(), None, None)
+    >>> mark_of([nobody], 1) == mark_of([nobody], 1) != mark_of([nobody], 2)
+    True
+    """
+    hashed = hashlib.blake2b(layout.to_bytes(8, "little"), digest_size=16)
+    for stored in person:
+        for part in (stored.identity, stored.fragment, stored.served, stored.attributes):
+            # With lengths: what moves from one part to the next is something else.
+            hashed.update(_NOTHING if part is None else b"\1%4d" % len(part) + part)
+    return hashed.hexdigest()

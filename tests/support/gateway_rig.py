@@ -1,0 +1,191 @@
+"""A gateway in process: the real application over shards in memory, a log in a list."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from core_cases import CATALOG
+from gateway.app import create_app
+from gateway.composition import build_context
+from gateway.containment import Contained
+from gateway.cursors import Cursor
+from gateway.key_file import KeyFile
+from gateway.keys import new_key
+from gateway.score_hub import LoggedUpdate, ScoreHub
+from gateway.settings import GatewaySettings
+from profile_store import AsyncProfileStore, StoreUnavailable
+from profile_store.commands import Args, Command
+from profile_store.installation import Installation, ensure_installation
+from profile_store.memory import MemoryShardStore
+from store_people import PARTITIONS, SHARDS, describe, fold, link, purchase, view
+from streams.errors import BrokerUnavailable
+from streams.ports import TP, Message
+
+LOG = "0a0b0c0d"
+
+
+class MemoryLink:
+    """GET and MGET of a `MemoryShardStore`, as a reader's connection to Redis answers them."""
+
+    name = "memory"
+
+    def __init__(self, store: MemoryShardStore) -> None:
+        self._store = store
+        self.calls = 0
+
+    async def run(self, commands: Sequence[Command]) -> list[Any]:
+        """Replies in order."""
+        self.calls += 1
+        if not self._store.available:
+            raise StoreUnavailable("the memory store is switched off")
+        return [self._reply(command.args) for command in commands]
+
+    async def run_then(
+        self, commands: Sequence[Command], then: Args, extra_s: float
+    ) -> tuple[list[Any], list[Any]]:
+        """Nothing that a reader does."""
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        """Nothing to drop."""
+
+    def _reply(self, args: Args) -> Any:
+        name, *keys = args
+        found = [self._store.data.get(key) for key in keys if isinstance(key, bytes)]
+        assert len(found) == len(keys)
+        return found if name == "MGET" else found[0]
+
+
+class MemoryScoreLog:
+    """A log of one partition a list; `add` also tells the hub."""
+
+    def __init__(self, hub: ScoreHub, partitions: int = 2) -> None:
+        self._hub = hub
+        self.updates: list[LoggedUpdate] = []
+        self._ends = [0] * partitions
+        self.away = False
+
+    @property
+    def end(self) -> Cursor:
+        """Where it ends."""
+        return Cursor(LOG, tuple(self._ends))
+
+    def follow(self, hub: ScoreHub) -> None:
+        """The hub knows the end from now on."""
+        hub.publish([], self.end)
+
+    def add(self, partition: int, **update: Any) -> None:
+        """One more update."""
+        one = LoggedUpdate(partition, self._ends[partition], score_update(**update))
+        self._ends[partition] += 1
+        self.updates.append(one)
+        self._hub.publish([one], self.end)
+
+    async def replay(
+        self, start: Cursor, end: Cursor
+    ) -> AsyncGenerator[Sequence[LoggedUpdate], None]:
+        """What is between two places."""
+        if self.away:
+            raise BrokerUnavailable("the log is switched off")
+        found = [u for u in self.updates if start.is_before(u.partition, u.offset)]
+        yield [u for u in found if not end.is_before(u.partition, u.offset)]
+
+    async def close(self) -> None:
+        """Nothing to stop."""
+
+
+@dataclass
+class MemoryDelivery:
+    """Keeps what it is given. away: Kafka does not answer."""
+
+    sent: list[Message] = field(default_factory=list)
+    away: bool = False
+
+    async def send(self, messages: Sequence[Message]) -> dict[TP, int]:
+        """All of them at once."""
+        if self.away:
+            raise BrokerUnavailable("the broker is switched off")
+        self.sent.extend(messages)
+        return {}
+
+
+@dataclass
+class Rig:
+    """The gateway and what is behind it."""
+
+    app: FastAPI
+    shards: MemoryShardStore
+    link: MemoryLink
+    hub: ScoreHub
+    log: MemoryScoreLog
+    delivery: MemoryDelivery
+    keys: KeyFile
+
+    def client(self, key: str | None = None) -> httpx.AsyncClient:
+        """An HTTP client in process."""
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        transport = httpx.ASGITransport(Contained(self.app))
+        return httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers)
+
+    def key(self, *scopes: str, namespaces: Sequence[str] = ()) -> str:
+        """A new key, as its owner writes it."""
+        key, text = new_key("test", scopes, namespaces, 1)
+        self.keys.add(key)
+        return text
+
+
+def rig(folder: Path, **settings: Any) -> Rig:
+    """A gateway without keys, open to everybody, on a store that nobody has set up."""
+    shards = MemoryShardStore(SHARDS)
+    memory = MemoryLink(shards)
+    limits = GatewaySettings(**settings)
+    hub = ScoreHub(limits.queue_updates, limits.max_streams)
+    log, delivery, keys = MemoryScoreLog(hub), MemoryDelivery(), KeyFile(folder / "keys.json")
+    log.follow(hub)
+    context = build_context(
+        limits,
+        keys,
+        AsyncProfileStore(link=memory),
+        CATALOG.models,
+        lambda: delivery,
+        hub,
+        log,
+        open_without_keys=True,
+    )
+    return Rig(create_app(context), shards, memory, hub, log, delivery, keys)
+
+
+async def people(shards: MemoryShardStore) -> None:
+    """crm:1 is email:ann@example.org too and has attributes; crm:2 has seen a page."""
+    await ensure_installation(shards, Installation.of(CATALOG, SHARDS, PARTITIONS))
+    await fold(
+        shards,
+        [purchase(1, 0, "crm:1", 30), view(2, 1, "email:ann@example.org"), view(3, 2, "crm:2")],
+    )
+    await link(shards, ("crm:1", "email:ann@example.org"), day=1)
+    await describe(shards, "crm:1", 1, {"tier": "gold", "household.size": 3})
+
+
+def score_update(**changes: Any) -> dict[str, Any]:
+    """A score update of crm:1, as the log has it."""
+    score = {
+        "model": "churn", "version": "0" * 16, "value": 0.25, "score": 25, "percentile": 40,
+        "bucket": "low", "trusted": True, "factors": [], "previous": None,
+    }  # fmt: skip
+    return {
+        "profileId": "f" * 32, "identity": "crm:1", "identities": ["crm:1"],
+        "positionOffset": 1, "positionVersion": 1, "eventId": "e", "eventTime": 1,
+        "eventOffset": 0, "scores": [score, {**score, "model": "lifetime_value"}], **changes,
+    }  # fmt: skip
+
+
+def event(id: str = "e-1", **changes: Any) -> dict[str, Any]:
+    """An event of crm:1 that breaks no rule."""
+    who = {"crm": [{"id": "1", "primary": True}]}
+    return {"_id": id, "timestamp": "2026-01-02T10:00:00Z", "identityMap": who, **changes}
