@@ -41,7 +41,7 @@ check: .venv/.ready ## what CI runs first: lint, format, types, import laws, qui
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -q $(QUICK)
+	@$(BIN)/python -m pytest -q --numprocesses $(WORKERS) --dist worksteal $(QUICK)
 
 bench: .venv/.ready ## Afflux beside the obvious Faust app, results in benchmarks/results/
 	@$(BIN)/python -m benchmarks.run
