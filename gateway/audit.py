@@ -25,9 +25,10 @@ class Audit:
         """Profiles were read; None for a person who is not known."""
         self._write(key, "read", profiles=list(profiles), fields=_tops(fields))
 
-    def subscribed(self, key: str, everybody: bool, models: Iterable[str]) -> None:
+    def subscribed(self, key: str, everybody: bool, all_models: bool) -> None:
         """Score updates go out from now on, of one person or of everybody."""
-        self._write(key, "subscribe", everybody=everybody, models=sorted(models))
+        # Names of models are as they were sent, and could be anything.
+        self._write(key, "subscribe", everybody=everybody, all_models=all_models)
 
     def refused(self, key: str, why: str) -> None:
         """A key was not enough."""

@@ -59,5 +59,5 @@ async def stream_scores(
         raise Problem(422, "parameters do not fit", [fault])
     choice = Choice(profile, frozenset(model or ()))
     stream = context.subscriptions.open(caller, choice, last, from_start)
-    context.audit.subscribed(caller.key, profile is None, choice.models)
+    context.audit.subscribed(caller.key, profile is None, not choice.models)
     return StreamingResponse(stream, 200, _HEADERS, "text/event-stream")

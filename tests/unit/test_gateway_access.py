@@ -234,7 +234,7 @@ async def test_reads_are_audited_and_nobody_is_named(
         got = await client.get("/v1/profiles/email/ann@example.org?fields=attributes.tier")
         await client.get("/v1/profiles/crm/unknown-4711")
         await client.post("/v1/profiles/lookup", json={"people": [{"namespace": "crm", "id": "1"}]})
-        await client.get("/v1/scores/stream?profile=crm:1&model=churn")
+        await client.get("/v1/scores/stream?profile=crm:1&model=ann")
         await client.post("/v1/events", json=event(commerce={"order": {"priceTotal": -4711.0}}))
         await client.post("/v1/profiles/lookup", json={"people": [{"namespace": "crm:4711"}]})
         await client.get("/v1/keys")
@@ -249,7 +249,7 @@ async def test_reads_are_audited_and_nobody_is_named(
         (id, "subscribe", None, None),
         (id, "refused", None, None),
     ]
-    assert lines[3]["everybody"] is False
+    assert (lines[3]["everybody"], lines[3]["all_models"]) == (False, False)
     text = "\n".join(r.getMessage() for r in caplog.records if not r.name.startswith("httpx"))
     for value in ("ann", "example", "4711", "gold", "tier", "crm:", key.split("_", 2)[2]):
         assert value not in text
