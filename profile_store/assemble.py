@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,18 +50,19 @@ def assemble(
         if not merged["last_ts"][p] and not attributes:
             profiles.append(None)
             continue
+        latest = scores(stored, installation)
         profiles.append(
             Profile(
                 profile_id_of(s.identity for s in stored),
                 tuple(s.identity for s in stored),
                 EpochMs(int(merged["last_ts"][p])),
                 attributes=selection.only("attributes", attributes),
-                engagement=_engagement(merged[p : p + 1], int(times[p]), stored, installation)
+                engagement=_engagement(merged[p : p + 1], int(times[p]), latest.get(_ENGAGEMENT))
                 if selection.wants("engagement")
                 else None,
                 at=None if matrix is None else EpochMs(int(times[p])),
                 features=_features(catalog, matrix, p, selection),
-                scores=_scores(stored, installation, selection),
+                scores=_chosen(latest, selection),
                 open_examples=_examples(stored, installation, selection),
                 selection=selection,
             )
@@ -109,11 +110,8 @@ def _records(person: Sequence[Stored]) -> Iterator[tuple[int, Identity, dict[str
                 raise StoreMisconfigured(f"stored attributes are damaged: {error!r}") from None
 
 
-def _engagement(
-    rows: NDArray[np.void], at: int, person: Sequence[Stored], installation: Installation
-) -> Engagement:
+def _engagement(rows: NDArray[np.void], at: int, score: Score | None) -> Engagement:
     (row,) = rows
-    score = scores(person, installation).get(_ENGAGEMENT)
     life = dict(zip(CHANNELS, row["life"].tolist(), strict=True))
     return Engagement(
         first_seen=_time(row["first_ts"]),
@@ -157,13 +155,11 @@ def _features(
     return selection.only("features", dict(zip(catalog.features, values, strict=True)))
 
 
-def _scores(
-    person: Sequence[Stored], installation: Installation, selection: Selection
-) -> dict[ModelName, Score]:
+def _chosen(latest: Mapping[ModelName, Score], selection: Selection) -> dict[ModelName, Score]:
     if not selection.wants("scores"):
         return {}
-    latest = {str(name): score for name, score in scores(person, installation).items()}
-    return {score.model: score for score in selection.only("scores", latest).values()}
+    named = {str(name): score for name, score in latest.items()}
+    return {score.model: score for score in selection.only("scores", named).values()}
 
 
 def _examples(
