@@ -24,9 +24,10 @@ class Contained:
         try:
             await self._app(scope, receive, send)
         except Exception as error:
-            log.error("unexpected %s at %s", type(error).__name__, _place(error))
+            log.error("unexpected %s at %s", type(error).__name__, place_of(error))
 
 
-def _place(error: Exception) -> str:
+def place_of(error: Exception) -> str:
+    """Where it was raised, the innermost frame first; nothing of what it says."""
     frames = traceback.extract_tb(error.__traceback__)[-4:]
     return " < ".join(f"{f.filename.rpartition('/')[2]}:{f.lineno}" for f in reversed(frames))

@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 
 from afflux.names import AffluxError
+from gateway.containment import place_of
 from gateway.cursors import Cursor
 from gateway.score_hub import LoggedUpdate, ScoreHub
 from streams.admin import Admin
@@ -81,8 +82,8 @@ class KafkaScoreLog:
                 self._read(hub, backoff)
             except AffluxError as error:
                 log.warning("score updates: %s", error)
-            except Exception:
-                log.exception("score updates")
+            except Exception as error:  # the thread must live: it tries again
+                log.error("score updates: %s at %s", type(error).__name__, place_of(error))
             self._tell(hub.lost)
             self._stop.wait(backoff.next())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,10 +42,9 @@ def from_file(path: Path) -> Model:
     except SyntaxError as error:
         raise ModelError(f"{path}, line {error.lineno}: {error.msg}") from error
     except Exception as error:
-        line = error.__traceback__
-        while line is not None and line.tb_next is not None:
-            line = line.tb_next
-        at = f", line {line.tb_lineno}" if line is not None else ""
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [f", line {f.lineno}" for f in frames if f.filename == str(path)]
+        at = lines[-1] if lines else ""
         raise ModelError(f"{path}{at}: {type(error).__name__}: {error}") from error
     model = getattr(module, "MODEL", None)
     if not isinstance(model, Model):

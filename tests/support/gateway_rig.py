@@ -50,7 +50,7 @@ class MemoryLink:
         self, commands: Sequence[Command], then: Args, extra_s: float
     ) -> tuple[list[Any], list[Any]]:
         """Nothing that a reader does."""
-        raise NotImplementedError
+        raise AssertionError("a reader waits for no replicas")
 
     async def close(self) -> None:
         """Nothing to drop."""

@@ -60,9 +60,10 @@ def test_unknown_names_are_told_with_the_known_ones() -> None:
     [
         ("x = 1\nMODEL = (", "own.py, line 2: "),
         ("x = 1\n\nraise KeyError('spend')", "own.py, line 3: KeyError: 'spend'"),
+        ("import json\nx = json.loads('{')", "own.py, line 2: JSONDecodeError"),
         ("MODEL = 1", "has no MODEL"),
     ],
-    ids=["syntax", "raises", "no model"],
+    ids=["syntax", "raises", "raises in a library", "no model"],
 )
 def test_faults_of_a_file(tmp_path: Path, text: str, message: str) -> None:
     """What is wrong, and where."""
