@@ -63,6 +63,17 @@ def quality_line(name: str, quality: Quality) -> str:
     return f"{name}: " + ", ".join([*parts, f"{quality.examples:,} examples"])
 
 
+def brief(name: str, quality: Quality) -> str:
+    """The one figure that says most, for lines that hold all models.
+
+    >>> brief("churn", Quality(1200, 1000, auc=0.8123, ece=0.0312)), brief("churn", Quality(0, 0))
+    ('churn AUC 0.81', 'churn -')
+    """
+    if quality.auc is not None:
+        return f"{name} AUC {quality.auc:.2f}"
+    return f"{name} -" if quality.mae is None else f"{name} error {quality.mae:,.2f}"
+
+
 def duration(seconds: float) -> str:
     """A time as a person says it.
 
@@ -97,7 +108,7 @@ def display(console: Console, title: str, total: int) -> Display:
 
 
 class Bar:
-    """A bar that moves, with two lines of figures below."""
+    """A bar that moves, with figures below, a line a model."""
 
     def __init__(self, console: Console, title: str, total: int) -> None:
         self._progress = Progress(
@@ -145,7 +156,7 @@ class Lines:
 
     def _print(self, moment: Moment) -> None:
         parts = [f"{self._title}: {moment.folded:,} of {moment.total:,}", headline(moment)]
-        parts += [quality_line(name, quality) for name, quality in moment.quality.items()]
+        parts += [brief(name, quality) for name, quality in moment.quality.items()]
         self._console.print("   ".join(parts), markup=False, soft_wrap=True)
 
     def __enter__(self) -> Self:
