@@ -22,7 +22,7 @@ endef
 export KAFKA_JARS
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench bench-quick quality soak fmt lock clean
+.PHONY: help install demo test check bench bench-quick quality soak fuzz fmt lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -57,6 +57,10 @@ soak: .venv/.ready ## the crash tests again and again, then random accidents: RO
 	@PYTHONPATH=tests/support $(BIN)/python -m pytest -p project_soak --rounds $(ROUNDS) \
 	  $(wildcard tests/integration/test_crash*.py) tests/e2e
 	@AFFLUX_SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest -s tests/soak
+
+fuzz: .venv/.ready ## property and contract tests on other random cases, ROUNDS=5 times
+	@AFFLUX_HYPOTHESIS=random PYTHONPATH=tests/support $(BIN)/python -m pytest -p project_soak \
+	  --rounds $(ROUNDS) --numprocesses $(WORKERS) tests/property tests/contract
 
 fmt: .venv/.ready ## format the code and put imports in order
 	@$(BIN)/ruff check --fix --select I,UP,C4 .

@@ -18,11 +18,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from runtime_broker import Broker
 from runtime_servers import Servers
 
 _SERVERS = pytest.StashKey[Servers]()
+
+# `make test` tries the same cases every time, so a failure is that of a change; `make fuzz` others.
+settings.register_profile("steady", derandomize=True)
+settings.register_profile("random", derandomize=False)
+settings.load_profile(os.environ.get("AFFLUX_HYPOTHESIS", "steady"))
 
 _MARKERS = {
     "kafka": "runs on a real Apache Kafka where there is a JDK",

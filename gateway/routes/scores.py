@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
+from pydantic import StringConstraints
 from starlette.responses import Response, StreamingResponse
 
 from gateway.answers import problems
@@ -18,6 +19,8 @@ scores = APIRouter(tags=["scores"])
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _CURSOR = r"^[0-9a-f]{8}(\.[0-9]{1,18})+$"
 _PROFILE = r"^[A-Za-z][A-Za-z0-9_.-]{0,63}:.+$"
+
+ModelParameter = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,63}$")]
 
 
 @scores.get(
@@ -38,7 +41,9 @@ async def stream_scores(
     profile: Annotated[
         str | None, Query(pattern=_PROFILE, description="Only this person: any identity.")
     ] = None,
-    model: Annotated[list[str] | None, Query(description="Only these models.")] = None,
+    model: Annotated[
+        list[ModelParameter], Query(description="Only these models; all where none is named.")
+    ] = [],  # noqa: B006 (never changed: FastAPI copies it)
     from_start: Annotated[
         bool, Query(description="Begin with what the topic still has, where there is no id.")
     ] = False,
@@ -57,7 +62,7 @@ async def stream_scores(
     if last_event_id is not None and last is None:
         fault = Fault("not an id of this stream", parameter="Last-Event-ID")
         raise Problem(422, "parameters do not fit", [fault])
-    choice = Choice(profile, frozenset(model or ()))
+    choice = Choice(profile, frozenset(model))
     stream = context.subscriptions.open(caller, choice, last, from_start)
     context.audit.subscribed(caller.key, profile is None, not choice.models)
     return StreamingResponse(stream, 200, _HEADERS, "text/event-stream")
