@@ -21,6 +21,8 @@ from streams.topics import EXPERIENCE_EVENTS
 TOPIC = EXPERIENCE_EVENTS.name
 WARM_SHARE = 0.1
 PATIENCE_S = 300.0
+WARM_S = 15.0
+"""At the steady rate before anything counts, or as long as it counts: a young broker compiles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +70,16 @@ def throughput(system: System, stack: Stack, log: Sequence[Event], folder: Path)
 
 
 def freshness(system: System, stack: Stack, rate: float, seconds: float, folder: Path) -> Freshness:
-    """Measure every fifth event at a steady rate."""
+    """Measure every fifth event at a steady rate, after some seconds at that rate."""
     system.prepare()
     warm = events(2000, 2000, "uniform", seed=2)
     produce(stack, warm)
     with _worker(system, folder) as worker:
         _until(lambda: system.done() >= len(warm), worker)
         _until_idle(worker)
-        taken, lost = _paced(system, stack, rate, int(rate * seconds))
+        taken, lost = _paced(
+            system, stack, rate, int(rate * min(WARM_S, seconds)), int(rate * seconds)
+        )
     p50, p95, p99, largest = np.percentile(taken, [50, 95, 99, 100]).tolist()
     return Freshness(rate, len(taken), lost, p50, p95, p99, largest)
 
@@ -95,9 +99,13 @@ def produce(stack: Stack, log: Sequence[Event]) -> None:
         raise RuntimeError("the broker did not take the whole log within 120 s")
 
 
-def _paced(system: System, stack: Stack, rate: float, count: int) -> tuple[list[float], int]:
+def _paced(
+    system: System, stack: Stack, rate: float, warm: int, measured: int
+) -> tuple[list[float], int]:
+    """Milliseconds of each event that was looked for, and how many were never found."""
     rng = np.random.default_rng(3)
     at = START_MS + DAYS * DAY_MS
+    count = warm + measured
     log = [single(f"paced-{i}", f"f{i % 1500}", at + i, rng) for i in range(count)]
     producer = _producer(stack, linger_ms=0)
     waiting: dict[int, float] = {}
@@ -107,7 +115,7 @@ def _paced(system: System, stack: Stack, rate: float, count: int) -> tuple[list[
         now = time.monotonic()
         while sent < count and now >= start + sent / rate:
             producer.produce(TOPIC, log[sent].value, log[sent].key)
-            if sent % 5 == 0:
+            if sent >= warm and sent % 5 == 0:
                 waiting[sent] = time.monotonic()
             sent += 1
         producer.poll(0)
@@ -118,7 +126,7 @@ def _paced(system: System, stack: Stack, rate: float, count: int) -> tuple[list[
                 taken.append(1000 * (seen - waiting.pop(i)))
         if sent == count and now > start + count / rate + 10:
             break
-        time.sleep(0.0005)
+        time.sleep(0.001)
     producer.flush(10)
     return taken, len(waiting)
 

@@ -104,9 +104,7 @@ class FetchThread(AIOKafkaConsumerThread):
     async def on_start(self) -> None:
         """Connect."""
         await super().on_start()
-        # While a partition has unread records aiokafka fetches nothing from its broker, for the
-        # 100 ms that it hard-codes: a busy partition would make the others stale.
-        self._ensure_consumer()._fetcher._prefetch_backoff = self.settings.fetch_wait_ms / 1000
+        pace(self._ensure_consumer()._fetcher, self.settings.fetch_wait_ms / 1000)
 
     def on_crash(self, msg: str, *fmt: Any, **kwargs: Any) -> None:
         """Say it where logs go; the worker starts another consumer."""
@@ -265,6 +263,18 @@ class FetchThread(AIOKafkaConsumerThread):
             self.log.debug("offsets for lag monitors not committed: %r", error)
             return False
         return True
+
+
+def pace(fetcher: Any, wait_s: float) -> None:
+    """Let two pauses that aiokafka hard-codes last no longer than a fetch waits at the broker.
+
+    While a partition has unread records nothing is fetched from its broker, for 100 ms: a busy
+    partition would make the others stale. And where a response and the reading of records come in
+    the same turn of the loop, aiokafka sees its node as busy, with nothing under way that would
+    wake it: it fetches nothing for 200 ms.
+    """
+    fetcher._prefetch_backoff = wait_s
+    fetcher._fetcher_timeout = wait_s
 
 
 def _touch(subscription: Any) -> None:

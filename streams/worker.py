@@ -13,6 +13,8 @@ from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
 
+import pyarrow as pa
+
 from streams.admin import Admin
 from streams.app import ShellApp, create_app
 from streams.backoff import Backoff
@@ -55,6 +57,7 @@ async def run_worker(
     The planes are closed at the end. Returns the exit code.
     """
     quiet_libraries("debug" if log.isEnabledFor(logging.DEBUG) else "info")
+    pa.array([""])  # the first array imports pandas, where it is installed: not in a batch's time
     stop = stop or asyncio.Event()
     if signals:
         _on_signals(stop)
