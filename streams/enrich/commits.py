@@ -25,6 +25,9 @@ EncodeControl = Callable[[Control], bytes]
 
 T = TypeVar("T")
 
+_FEW = 64
+"""So few rows are sorted faster without NumPy."""
+
 
 @dataclass(frozen=True, slots=True)
 class Planned:
@@ -92,7 +95,7 @@ class CommitPlanner:
     def _fragments(
         self, identities: Sequence[Identity], shard: NDArray[np.int32], outcome: StepOutcome
     ) -> dict[int, list[tuple[Identity, Dataset, bytes]]]:
-        rows, slices = _sorted_by_shard(np.flatnonzero(outcome.fragment_changed), shard)
+        rows, slices = _sorted_by_shard(outcome.fragment_changed.nonzero()[0], shard)
         data = self._catalog.encode_rows(outcome.fragment[rows])
         names = [identities[r] for r in rows.tolist()]
         writes = list(zip(names, repeat(EVENTS), data, strict=False))
@@ -116,7 +119,7 @@ class CommitPlanner:
         outcome: StepOutcome,
         rows: Rows,
     ) -> dict[int, list[tuple[Identity, bytes]]]:
-        order, slices = _sorted_by_shard(np.flatnonzero(outcome.served_changed), shard)
+        order, slices = _sorted_by_shard(outcome.served_changed.nonzero()[0], shard)
         data = self._catalog.encode_rows(outcome.served[order])
         new, old = outcome.event_ids, rows.event_ids
         writes = [
@@ -190,8 +193,13 @@ def _sorted_by_shard(
     rows: NDArray[np.integer[Any]], shard: NDArray[np.int32]
 ) -> tuple[NDArray[np.integer[Any]], dict[int, slice]]:
     """Rows in the order of their shards, and where each shard's are."""
-    rows = rows[np.argsort(shard[rows], kind="stable")]
-    return rows, _runs(shard[rows])
+    of = shard[rows]
+    if len(rows) <= _FEW:
+        places = of.tolist()
+        few = sorted(range(len(places)), key=places.__getitem__)
+        return rows[few], _runs_of([places[i] for i in few])
+    order = np.argsort(of, kind="stable")
+    return rows[order], _runs(of[order])
 
 
 def _runs(values: NDArray[np.int32]) -> dict[int, slice]:
@@ -200,6 +208,16 @@ def _runs(values: NDArray[np.int32]) -> dict[int, slice]:
         return {}
     cuts = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist(), len(values)]
     return {int(values[a]): slice(a, b) for a, b in itertools.pairwise(cuts)}
+
+
+def _runs_of(values: Sequence[int]) -> dict[int, slice]:
+    """The same of a list."""
+    runs, start = {}, 0
+    for value, run in itertools.groupby(values):
+        end = start + sum(1 for _ in run)
+        runs[value] = slice(start, end)
+        start = end
+    return runs
 
 
 def _grouped(pairs: Iterable[tuple[int, T]]) -> dict[int, list[T]]:

@@ -269,12 +269,13 @@ class EnrichPlane:
 
     def _shards_of(self, part: OwnedPartition, batch: Batch) -> list[int]:
         """Shards of this partition that have a record in the batch that they have not folded."""
-        own = shard_of(batch.events.identity_hash, self._settings.shards)
-        touched = set(own[np.unique(batch.events.identity)].tolist())
-        hashes = [c.identity_hash for c in batch.controls if c.identity is not None]
-        touched.update(shard_of(np.array(hashes, np.uint32), self._settings.shards).tolist())
-        if any(c.identity is None for c in batch.controls):
-            touched.add(part.number)  # ticks count in the partition's first shard
+        events, shards = batch.events, self._settings.shards
+        touched = set(shard_of(events.identity_hash[events.identity], shards).tolist())
+        if batch.controls:
+            hashes = [c.identity_hash for c in batch.controls if c.identity is not None]
+            touched.update(shard_of(np.array(hashes, np.uint32), shards).tolist())
+            if any(c.identity is None for c in batch.controls):
+                touched.add(part.number)  # ticks count in the partition's first shard
         touched.update(r.shard for r in batch.rejected)
         return [
             s
