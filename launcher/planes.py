@@ -109,6 +109,7 @@ def enrich_settings(settings: Settings) -> EnrichSettings:
         secret=secret_of(settings),
         skew_ms=settings.limits.skew_s * 1000,
         commit_rows=settings.worker.commit_rows,
+        spacing_ms=settings.worker.spacing_ms,
         learner_lag=settings.learn.max_behind,
         learner_patience_s=settings.learn.patience_s,
         idle_tick_s=settings.worker.idle_tick_s,

@@ -104,7 +104,7 @@ class EnrichPlane:
             store, catalog, planner, fetcher, self._last_word,
             settings.shards, settings.commit_rows, step_settings,
         )  # fmt: skip
-        self._together = Together(self._fold_events)
+        self._together = Together(self._fold_events, settings.spacing_ms / 1000, monotonic)
         self._attributes = AttributeFolder(store, catalog, settings.shards, nonce)
         self._gate = LearnerGate(
             scorers, settings.learner_lag, settings.learner_patience_s, monotonic

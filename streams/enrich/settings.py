@@ -19,6 +19,8 @@ class EnrichSettings:
     """How far an event time may lie past its record's timestamp."""
     commit_rows: int = 500
     """At most this many rows of a shard in one commit."""
+    spacing_ms: int = 10
+    """Folds of few records start so long after one another: more of them share one."""
     learner_lag: int = 4_000
     """Examples that may be unlearned before scoring waits for the learner."""
     learner_patience_s: float = 10.0

@@ -2,8 +2,9 @@
 
 A fold costs about as much for one record as for twenty. So while one runs, what comes in waits,
 and is folded in one go afterwards, whatever partitions it is of: under low load a record is folded
-at once and alone, and the more load the more it shares. Large folds run beside each other instead,
-so that one computes while another waits for the store.
+at once and alone, and the more load the more it shares. Small folds keep a distance, which lets
+more records share one. Large folds run beside each other instead, so that one computes while
+another waits for the store.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 
 from streams.enrich.partition import OwnedPartition
 from streams.records import RecordBatch
@@ -53,10 +55,24 @@ class Job:
 
 
 class Together:
-    """fold: folds jobs of different partitions and ends each of them; what it raises fails all."""
+    """Folds what waits.
 
-    def __init__(self, fold: Callable[[Sequence[Job]], Awaitable[None]]) -> None:
+    fold: folds jobs of different partitions and ends each of them; what it raises fails all.
+    spacing_s: so long after the start of a fold the next one starts at the earliest, unless it is
+    large. monotonic: the clock for it, seconds.
+    """
+
+    def __init__(
+        self,
+        fold: Callable[[Sequence[Job]], Awaitable[None]],
+        spacing_s: float = 0.0,
+        monotonic: Callable[[], float] = monotonic,
+    ) -> None:
         self._fold = fold
+        self._spacing_s = spacing_s
+        self._monotonic = monotonic
+        self._earliest = monotonic()
+        """When the next small fold may start."""
         self._waiting: deque[Job] = deque()
         self._jobs: dict[asyncio.Task[None], list[Job]] = {}
         """Of the running folds."""
@@ -92,6 +108,10 @@ class Together:
         """Takes the jobs only now, when those that came in the same moment are there as well."""
         task = asyncio.current_task()
         assert task is not None
+        early_s = self._earliest - self._monotonic()
+        if early_s > 0 and not self._large():
+            await asyncio.sleep(early_s)
+        self._earliest = self._monotonic() + self._spacing_s
         jobs = self._jobs[task] = self._taken()
         for job in jobs:
             job.fold = task

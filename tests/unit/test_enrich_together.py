@@ -134,3 +134,67 @@ async def test_a_fold_that_nobody_waits_for_is_cancelled() -> None:
     await turns()
     assert folds.cancelled == 1
     assert folds.begun == [[1, 2]]
+
+
+async def test_small_folds_keep_a_distance() -> None:
+    """What comes soon after a fold began waits and shares the next; after a pause nothing waits."""
+    now = 0.0
+    folds = Folds()
+    folds.together = Together(folds.fold, 0.05, lambda: now)
+    first = folds.submit(0)
+    await turns()
+    folds.gates[0].set()
+    await asyncio.gather(*first)
+    assert folds.begun == [[0]]
+    later = folds.submit(1)
+    await turns()
+    later += folds.submit(2)
+    await turns()
+    assert folds.begun == [[0]]  # the clock stands still
+    async with asyncio.timeout(30):
+        while len(folds.begun) < 2:
+            await asyncio.sleep(0.001)
+    assert folds.begun[1] == [1, 2]
+    folds.gates[1].set()
+    await asyncio.gather(*later)
+    now = 1.0
+    last = folds.submit(3)
+    await turns()
+    assert folds.begun[2:] == [[3]]
+    folds.gates[2].set()
+    await asyncio.gather(*last)
+
+
+async def test_a_large_fold_does_not_wait() -> None:
+    """The distance is for small ones: a large one starts at once."""
+    folds = Folds()
+    folds.together = Together(folds.fold, 3600.0, lambda: 0.0)
+    first = folds.submit(0)
+    await turns()
+    folds.gates[0].set()
+    await asyncio.gather(*first)
+    large = folds.submit(1, size=LARGE)
+    await turns()
+    assert folds.begun == [[0], [1]]
+    folds.gates[1].set()
+    await asyncio.gather(*large)
+
+
+async def test_waiting_for_the_distance_can_be_cancelled() -> None:
+    """A batch that is given up while its fold is kept back is not folded."""
+    folds = Folds()
+    folds.together = Together(folds.fold, 3600.0, lambda: 0.0)
+    first = folds.submit(0)
+    await turns()
+    folds.gates[0].set()
+    await asyncio.gather(*first)
+    (given_up,) = folds.submit(1)
+    await turns()
+    given_up.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await given_up
+    large = folds.submit(2, size=LARGE)
+    await turns()
+    assert folds.begun == [[0], [2]]
+    folds.gates[1].set()
+    await asyncio.gather(*large)
