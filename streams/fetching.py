@@ -49,8 +49,17 @@ class Cursor:
     """aiokafka's position after our last read; another one means that somebody moved it."""
     delivered: int
     """End of the last batch; the next one's base."""
-    in_hand: int = 0
-    """Records that were read and are not folded yet."""
+    read: int = 0
+    """Records that were read; only this thread counts them."""
+    done: int = 0
+    """Those of them that need no room any more; only the worker's loop counts them."""
+    starved: bool = False
+    """Whether records were left unread for lack of room: who makes some has to say so."""
+
+    @property
+    def in_hand(self) -> int:
+        """Records that were read and are not folded yet."""
+        return self.read - self.done
 
 
 @dataclass(slots=True)
@@ -127,9 +136,14 @@ class FetchThread(AIOKafkaConsumerThread):
         return ends
 
     def release(self, tp: TP, epoch: int, records: int) -> None:
-        """So many records are done: there is room for others. From any thread."""
-        with suppress(RuntimeError):  # the loop is closed: nobody waits for room any more
-            self.thread_loop.call_soon_threadsafe(self._release, tp, epoch, records)
+        """So many records are done: there is room for others. From the worker's loop."""
+        cursor = self.cursors.get(tp)
+        if cursor is None or cursor.epoch != epoch:
+            return
+        cursor.done += records
+        if cursor.starved:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits for room any more
+                self.thread_loop.call_soon_threadsafe(self._look_again)
 
     def is_current(self, tp: TP, epoch: int) -> bool:
         """Whether no seek, and no rebalance, came after this epoch. From any thread."""
@@ -160,13 +174,9 @@ class FetchThread(AIOKafkaConsumerThread):
             self.cursors[tp] = Cursor(next(_epochs), offsets[tp], offsets[tp])
         return mine
 
-    def _release(self, tp: TP, epoch: int, records: int) -> None:
-        cursor = self.cursors.get(tp)
-        if cursor is None or cursor.epoch != epoch:
-            return
-        cursor.in_hand -= records
-        fetcher = self._consumer._fetcher if self._consumer is not None else None
-        if fetcher is not None and TopicPartition(*tp) in fetcher._records:
+    def _look_again(self) -> None:
+        if self._consumer is not None:
+            fetcher = self._consumer._fetcher
             for waiter in list(fetcher._fetch_waiters):
                 fetcher._notify(waiter)
 
@@ -204,7 +214,7 @@ class FetchThread(AIOKafkaConsumerThread):
             if cursor is None or tp not in active:
                 continue
             taken.high_watermarks[tp] = state.highwater or 0
-            if cursor.in_hand > (self.settings.batches_ahead - 1) * self.settings.max_records:
+            if not self._has_room(cursor):
                 continue
             try:
                 batch = self._read(fetcher, key, cursor, state)
@@ -215,9 +225,17 @@ class FetchThread(AIOKafkaConsumerThread):
                 fetcher._notify(fetcher._wait_consume_future)
                 continue
             if batch is not None:
-                cursor.in_hand += len(batch)
+                cursor.read += len(batch)
                 taken.batches.append(batch)
         return taken
+
+    def _has_room(self, cursor: Cursor) -> bool:
+        """Looks twice: room that is made after the first look, unsaid, is seen by the second."""
+        most = (self.settings.batches_ahead - 1) * self.settings.max_records
+        cursor.starved = False
+        if cursor.in_hand > most:
+            cursor.starved = True
+        return cursor.in_hand <= most
 
     def _read(
         self, fetcher: Any, key: TopicPartition, cursor: Cursor, state: Any

@@ -84,6 +84,17 @@ class Lanes:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
+    def submit_all(self, batches: Sequence[RecordBatch], acknowledge: Callable[[], object]) -> None:
+        """Each in its lane; they are acknowledged when the last of them has ended."""
+        left = itertools.count(len(batches) - 1, -1)
+
+        def ended() -> None:
+            if not next(left):
+                acknowledge()
+
+        for batch in batches:
+            self.submit(batch, ended)
+
     async def _turn(self, entry: _Entry) -> None:
         """Fold this entry, and with it those that follow it and came while the lane was busy."""
         try:

@@ -1,14 +1,15 @@
-"""Faust's Kafka transport with one message per batch of a topic partition.
+"""Faust's Kafka transport with one message for all that one read brought of a topic.
 
-Faust's cost is per message, so a message carries a whole `RecordBatch`; group membership,
-assignment, rebalancing, flow control and streams stay Faust's. Positions come from the planes:
-what Faust and Kafka remember of offsets is only for lag monitors.
+Faust's cost is per message, so a message carries a `RecordBatch` of every topic partition; group
+membership, assignment, rebalancing, flow control and streams stay Faust's. Positions come from the
+planes: what Faust and Kafka remember of offsets is only for lag monitors.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+import itertools
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from faust.transport.drivers import aiokafka as driver
@@ -53,7 +54,7 @@ class BatchConsumer(driver.Consumer):
     # What Faust calls
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:
-        """One message per topic partition that has records and room."""
+        """One message per topic: the batches of its partitions that have records and room."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # as Faust does
         if self.should_stop:
@@ -63,14 +64,15 @@ class BatchConsumer(driver.Consumer):
         self.app.lanes.watermarks(taken.high_watermarks)
         if taken.lost:
             self.app.lanes.unreadable(taken.lost)
-        for batch in taken.batches:
+        for _, of_topic in itertools.groupby(sorted(taken.batches, key=_topic), key=_topic):
             if not self.flow_active:
                 return
-            # A whole rebalance may have passed while we waited: then the batch can be one that
+            # A whole rebalance may have passed while we waited: then a batch can be one that
             # was read after it, which nobody would read again.
-            if self.is_current(batch):
-                generation = self.app.consumer_generation_id
-                yield FaustTP(batch.topic, batch.partition), self._message(batch, generation)
+            batches = [batch for batch in of_topic if self.is_current(batch)]
+            if batches:
+                message = self._message(batches, self.app.consumer_generation_id)
+                yield message.tp, message
 
     async def perform_seek(self) -> None:
         """Take over what was assigned; Faust resumes the flow when this returns."""
@@ -87,6 +89,10 @@ class BatchConsumer(driver.Consumer):
         self._acked[tp].clear()
         self._acked_index[tp].clear()
         return self._folded.get(tp)
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Any:
+        # A message is of several partitions, so Faust's acknowledgements do not name them all.
+        return [tp for tp in self._folded if topics is None or tp in topics or tp.topic in topics]
 
     async def on_partitions_revoked(self, revoked: Any) -> None:
         """Forget what was folded: the next owner commits from its own positions."""
@@ -133,23 +139,29 @@ class BatchConsumer(driver.Consumer):
         """Read these again."""
         self.resume_partitions({FaustTP(*tp) for tp in tps})
 
-    def _message(self, batch: RecordBatch, generation: int) -> Any:
-        tp = FaustTP(batch.topic, batch.partition)
+    def _message(self, batches: Sequence[RecordBatch], generation: int) -> Any:
+        """Under the name of the first of them."""
+        first = batches[0]
+        tp = FaustTP(first.topic, first.partition)
         return ConsumerMessage(
-            batch.topic,
-            batch.partition,
-            batch.end - 1,
-            float(batch.timestamps[-1]) / 1000,
+            first.topic,
+            first.partition,
+            first.end - 1,
+            float(first.timestamps[-1]) / 1000,
             0,
             [],
             None,
-            batch,  # type: ignore[arg-type]  # the topic's schema hands it on as it is
+            batches,  # type: ignore[arg-type]  # the topic's schema hands it on as it is
             None,
             0,
             0,
             tp,
             generation_id=generation,
         )
+
+
+def _topic(batch: RecordBatch) -> str:
+    return batch.topic
 
 
 class BatchTransport(driver.Transport):

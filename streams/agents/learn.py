@@ -19,4 +19,4 @@ def register(app: faust.App, topic: Any, lanes: Lanes) -> None:
     @app.agent(topic, name=NAME)
     async def learn(stream: Any) -> None:
         async for event in stream.noack().events():
-            lanes.submit(event.value, event.ack)
+            lanes.submit_all(event.value, event.ack)

@@ -283,3 +283,16 @@ async def test_close_folds_what_is_in_hand(rig: Rig) -> None:
     assert sum(rig.plane.sizes) == 3
     assert rig.acknowledged == 3
     assert rig.plane.gave_up == [[0, 1]]
+
+
+async def test_batches_of_one_message_are_acknowledged_by_the_last(rig: Rig) -> None:
+    """A message is of several partitions: while one of them is not folded it is not done."""
+    gate = asyncio.Event()
+    rig.plane.steps = [gate]
+    batches = [rig.source.batch("a", 0), rig.source.batch("a", 1)]
+    rig.lanes.submit_all(batches, rig._acknowledge)
+    await rig.until(lambda: rig.source.released == 1)
+    assert (len(rig.plane.processed), rig.acknowledged) == (1, 0)
+    gate.set()
+    await rig.until(lambda: rig.acknowledged == 1)
+    assert sorted(n for _, n, _ in rig.plane.processed) == [0, 1]
