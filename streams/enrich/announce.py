@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from afflux.catalog import Catalog
 from afflux.identity import profile_id_of
-from afflux.names import Identity
+from afflux.names import Identity, ProfileId
 from afflux.shards import murmur2, shard_of
 from streams.control_signing import SIGNATURE, sign
 from streams.encoding import encode_score_updates
 from streams.enrich.outbox import Outbox
 from streams.ports import Delivery, Message, messages
 from streams.topics import EXPERIENCE_EVENTS, SCORE_UPDATES, TRAINING_EXAMPLES
+
+
+@lru_cache(maxsize=1 << 16)
+def _profile_id(least: Identity) -> ProfileId:
+    """Of the profile whose least identity this is: a hash takes longer than a look-up."""
+    return profile_id_of((least,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,7 @@ class Announcer:
             owners.served,
             owners.identities,
             owners.event_ids,
-            [profile_id_of(m) for m in members],
+            [_profile_id(min(m)) for m in members],
             members,
             owners.versions,
         )
