@@ -96,6 +96,8 @@ class Fetched:
     """Row whose profile the linked fragment belongs to, ascending."""
     linked: NDArray[np.void] | None = None
     """Fragments of linked identities (other rows of the same profile), aligned to it."""
+    due: I64 = field(default_factory=lambda: np.empty(0, np.int64))
+    """Stored deadline of each row that was found due, 0 of the others; may be left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +112,13 @@ class StepOutcome:
     fragment_changed: Bool
     served_changed: Bool
     event_ids: Mapping[int, str]
-    """Row -> id of the event that its scores are as of (rows of `scored`)."""
+    """Row -> id of the event that its scores are as of (rows of `scored`); "" of a silent one."""
     scored: I32
-    """Rows with new scores: the owners to announce."""
+    """Rows with new scores, by events or by their silence: the owners to announce."""
     deleted: I32
     """Rows that became tombstones: served row, attributes, edges go; scores are retracted."""
     deadline: I64
-    """(rows,) earliest open deadline, 0 where none."""
+    """(rows,) when the row is to be looked at next, 0 for never."""
     deadline_moved: Bool
     closed: NDArray[np.void]
     """dtype `catalog.closed`."""

@@ -12,25 +12,35 @@ from afflux.scoring import Scorer, Scores, buckets
 from afflux.workspace import Rows, Workspace
 
 
-def score(work: Workspace, scorer: Scorer) -> I32:
-    """One call of the scorer for all openings and all touched owners; returns the owners.
+def score(work: Workspace, scorer: Scorer, silent: I64, silent_at: I64) -> I32:
+    """One call of the scorer for all openings, touched owners, silent ones; returns the owners.
 
+    silent: rows without an event, ascending; silent_at: time that they are scored as of.
     Where the last event of an owner is an opening, its vector is the owner's too.
     """
     owners = (work.last_event >= 0).nonzero()[0]
     moved = work.opened_by[owners, 0] != work.last_event[owners]
     others = owners[moved]
+    at = work.rows["last_ts"][owners]
+    # A late event of a person who was scored for a silence does not take the score back in time.
+    at[moved] = np.maximum(at[moved], work.served["as_of_ts"][others])
     vectors = work.vectors
-    if len(others) or not vectors:
-        vectors = [*vectors, work.matrix(others, work.rows["last_ts"][others])]
+    if len(others) or not (vectors or len(silent)):
+        vectors = [*vectors, work.matrix(others, at[moved])]
+    if len(silent):
+        vectors = [*vectors, work.matrix(silent, silent_at)]
     scores = scorer.score(vectors[0] if len(vectors) == 1 else np.concatenate(vectors))
     place = work.opened_by[owners, 1]
     place[moved] = work.openings + np.arange(len(others))
+    if len(silent):
+        first = work.openings + len(others)
+        place = np.concatenate([place, np.arange(first, first + len(silent))])
+        owners, at = np.concatenate([owners, silent]), np.concatenate([at, silent_at])
     if work.openings:
         _serve_openings(work, scorer, scores)
         _complete_closed(work, scorer, scores)
     if len(owners):
-        _serve_owners(work, scorer, scores, owners, place)
+        _serve_owners(work, scorer, scores, owners, place, at)
     return owners.astype(np.int32)
 
 
@@ -40,10 +50,12 @@ def _serve_openings(work: Workspace, scorer: Scorer, scores: Scores) -> None:
     work.served["slot_version"][row, slot] = scorer.versions
 
 
-def _serve_owners(work: Workspace, scorer: Scorer, scores: Scores, owners: I64, place: I64) -> None:
+def _serve_owners(
+    work: Workspace, scorer: Scorer, scores: Scores, owners: I64, place: I64, at: I64
+) -> None:
     served = work.served
     value, percentile = scores.value[place], scores.percentile[place]
-    served["as_of_ts"][owners] = work.rows["last_ts"][owners]
+    served["as_of_ts"][owners] = at
     served["as_of_offset"][owners] = work.rows["last_offset"][owners]
     served["previous"][owners] = served["value"][owners]
     served["value"][owners] = value

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from afflux.catalog import Catalog
-from afflux.limits import DAY_MS
+from afflux.limits import DAY_MS, Silence
 from afflux.shards import shards_for
 from launcher.chosen_models import chosen_models
 from launcher.compose import redis_options, registry_of, secret_of
@@ -115,6 +115,9 @@ def enrich_settings(settings: Settings) -> EnrichSettings:
         idle_tick_s=settings.worker.idle_tick_s,
         bad_share=settings.limits.bad_share,
         bad_window=settings.limits.bad_window,
+        silence=Silence(
+            round(settings.silence.first_days * DAY_MS), round(settings.silence.last_days * DAY_MS)
+        ),
     )
 
 

@@ -148,6 +148,20 @@ class WorkerSettings(Group):
     )
 
 
+class SilenceSettings(Group):
+    """People without events: their scores are made anew at doubling ages of their silence."""
+
+    first_days: float = Field(
+        4.0,
+        ge=0,
+        description="days of event time after the last event until the first time; then twice, "
+        "four times, ... so many; 0: never",
+    )
+    last_days: float = Field(
+        365.0, gt=0, description="days of silence after which scores are left as they are"
+    )
+
+
 class LearnSettings(Group):
     """The models, the learner, and how far scoring may run ahead of it."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afflux.catalog import Catalog
-from afflux.columns import I32, Bool
+from afflux.columns import I32, I64, Bool
 from afflux.identity import MAX_IDENTITIES, Edges
 from afflux.names import ATTRIBUTES, EVENTS, Identity
 from afflux.outcome import Fetched
@@ -80,7 +80,7 @@ class RowFetcher:
             _place(reply, rows, wanted, fragments, served, edges, attributes)
 
         shards = wanted.shard
-        late = _due_rows(replies, identities, wanted.wanted)
+        late, due = _due_rows(replies, identities, wanted.wanted)
         new = [(s, i) for s, i, r in late if r >= len(wanted.identities)]
         if new:
             shards = np.concatenate([shards, np.array([s for s, _ in new], np.int32)])
@@ -99,7 +99,7 @@ class RowFetcher:
         return Rows(
             fetched=Fetched(
                 identities, shards, fragment, served_rows, edges, owner,
-                self._catalog.decode_fragments(linked) if linked else None,
+                self._catalog.decode_fragments(linked) if linked else None, due,
             ),
             touched=touched,
             event_ids=tails,
@@ -252,18 +252,27 @@ def _place(
 
 def _due_rows(
     replies: Sequence[RowReply], identities: Sequence[Identity], wanted: Bool
-) -> list[tuple[int, Identity, int]]:
-    """(shard, identity, row) of due rows that were not read yet; new rows go to the end."""
+) -> tuple[list[tuple[int, Identity, int]], I64]:
+    """(shard, identity, row) of due rows that were not read yet; new rows go to the end.
+
+    And the deadline of every row, 0 where it is not due.
+    """
     if not any(reply.due for reply in replies):
-        return []
+        return [], _NONE_DUE
     known = {identity: row for row, identity in enumerate(identities)}
-    late = []
+    late, at = [], {}
     for reply in replies:
-        for identity, _ in reply.due:
+        for identity, deadline in reply.due:
             row = known.setdefault(identity, len(known))
+            at[row] = deadline
             if row >= len(wanted) or not wanted[row]:
                 late.append((reply.shard, identity, row))
-    return late
+    due = np.zeros(len(known), np.int64)
+    due[list(at)] = list(at.values())
+    return late, due
+
+
+_NONE_DUE = np.empty(0, np.int64)
 
 
 def _live(edges: Edges | None, more: Sequence[Identity]) -> list[Identity]:

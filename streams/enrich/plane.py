@@ -95,6 +95,7 @@ class EnrichPlane:
             shards=settings.shards,
             skew_ms=settings.skew_ms,
             edge_refresh_ms=settings.edge_refresh_ms,
+            silence=settings.silence,
         )
         planner = CommitPlanner(catalog, encode_training_examples, encode_control, nonce)
         fetcher = RowFetcher(store, catalog, settings.shards)

@@ -94,6 +94,7 @@ class Replay:
             edges={
                 r: Edges.decode(self.edges[i]) for r, i in enumerate(identities) if i in self.edges
             },
+            due=np.array([self.deadlines[i] if i in due else 0 for i in identities], np.int64),
         )
 
     def _shard(self, identity: Identity) -> int:

@@ -98,9 +98,16 @@ class Oracle:
             closed[first:] = sorted(closed[first:], key=lambda c: c.key)
 
     def deadline(self, identity: Identity) -> int:
-        """The earliest open deadline, 0 none."""
+        """When the row is to be looked at next, 0 never."""
         row = self.rows[identity]
-        return min((self._due(s, m) for s in row.slots if s for m in s.models), default=0)
+        closing = min((self._due(s, m) for s in row.slots if s for m in s.models), default=0)
+        age = self.settings.silence.first_ms
+        while row.last_ts and 0 < age <= self.settings.silence.last_ms:
+            begins = row.last_ts + age
+            if begins >= self.w:
+                return closing if closing and closing < begins + age else begins
+            age *= 2
+        return closing
 
     def _row(self, identity: Identity, identity_hash: int) -> Row:
         self.shard[identity] = identity_hash % self.settings.shards
