@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from afflux.columns import I32, I64
+from afflux.columns import I32, I64, Bool
 from afflux.scoring import Scorer, Scores, buckets
 from afflux.workspace import Rows, Workspace
 
@@ -53,21 +53,30 @@ def _serve_openings(work: Workspace, scorer: Scorer, scores: Scores) -> None:
 def _serve_owners(
     work: Workspace, scorer: Scorer, scores: Scores, owners: I64, place: I64, at: I64
 ) -> None:
-    served = work.served
+    work.served["as_of_ts"][owners] = at
+    work.served["as_of_offset"][owners] = work.rows["last_offset"][owners]
+    put_scores(work.served, owners, scorer, scores, place, work.catalog.rules.amount)
+    work.served_changed[owners] = True
+
+
+def put_scores(
+    served: NDArray[np.void], owners: I64, scorer: Scorer, scores: Scores, place: I64, amount: Bool
+) -> None:
+    """Write the scores at `place` into the served rows `owners`; old values become previous ones.
+
+    amount: which of the models tell an amount.
+    """
     value, percentile = scores.value[place], scores.percentile[place]
-    served["as_of_ts"][owners] = at
-    served["as_of_offset"][owners] = work.rows["last_offset"][owners]
     served["previous"][owners] = served["value"][owners]
     served["value"][owners] = value
     served["interval"][owners] = scores.interval[place]
     served["version"][owners] = scorer.versions
     served["percentile"][owners] = percentile
-    served["bucket"][owners] = buckets(value, percentile, work.catalog.rules.amount)
+    served["bucket"][owners] = buckets(value, percentile, amount)
     served["trusted"][owners] = scorer.trusted
     served["factor"][owners] = scores.factor[place]
     served["contribution"][owners] = scores.contribution[place]
     served["factor_value"][owners] = scores.factor_value[place]
-    work.served_changed[owners] = True
 
 
 def _complete_closed(work: Workspace, scorer: Scorer, scores: Scores) -> None:

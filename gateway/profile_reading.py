@@ -25,6 +25,7 @@ class ProfileReader(Protocol):
         fields: Sequence[str] | None = None,
         policy: None = None,
         at: int | None = None,
+        fresh: bool = False,
     ) -> Found:
         """Rows of these people."""
         ...
@@ -36,10 +37,14 @@ class ProfileReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is asked of each profile. fields: None for all. at: time of the features, ms."""
+    """What is asked of each profile. fields: None for all. at: time of the features, ms.
+
+    fresh: scores are made anew, for `at` or for where event time stands.
+    """
 
     fields: tuple[str, ...] | None = None
     at: int | None = None
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,9 @@ class ProfileReading:
         self, caller: Caller, namespace: str, id: str, wanted: Wanted, marks: frozenset[str]
     ) -> tuple[Answer, bool]:
         """The profile of a person, and whether its mark is one of `marks`: then without a body."""
-        found = await self._reader.find([(namespace, id)], wanted.fields, None, wanted.at)
+        found = await self._reader.find(
+            [(namespace, id)], wanted.fields, None, wanted.at, wanted.fresh
+        )
         (stored,) = found.marks()
         mark = _mark(stored, caller, wanted)
         answer = self._recent.get(mark)
@@ -76,13 +83,13 @@ class ProfileReading:
         self, caller: Caller, people: Sequence[tuple[str, str]], wanted: Wanted
     ) -> list[Answer]:
         """Profiles of many, in their order, in one go."""
-        found = await self._reader.find(people, wanted.fields, None, wanted.at)
+        found = await self._reader.find(people, wanted.fields, None, wanted.at, wanted.fresh)
         return [_answer("", caller, profile) for profile in await found.profiles()]
 
 
 def _mark(stored: str, caller: Caller, wanted: Wanted) -> str:
     """All that the answer depends on."""
-    parts = [FORM, stored, sorted(caller.namespaces), wanted.fields, wanted.at]
+    parts = [FORM, stored, sorted(caller.namespaces), wanted.fields, wanted.at, wanted.fresh]
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
 
 

@@ -107,7 +107,8 @@ def _parts(profile: Profile) -> Iterator[RenderableType]:
         yield from _score(score)
     for score in list(profile.scores.values())[:1]:
         yield Text()
-        yield Text(f"as of event {score.event_id}, {moment(score.event_time)}", style="dim")
+        what = f"event {score.event_id}" if score.event_id else "the silence since the last event"
+        yield Text(f"as of {what}, {moment(score.event_time)}", style="dim")
 
 
 def _score(score: Score) -> Iterator[Text]:

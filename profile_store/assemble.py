@@ -11,18 +11,19 @@ from numpy.typing import NDArray
 
 from afflux.attributes import Value
 from afflux.catalog import Catalog
-from afflux.columns import Kind
+from afflux.columns import I64, Kind
 from afflux.features.channels import CHANNELS
 from afflux.features.decayed import pace
 from afflux.identity import profile_id_of
 from afflux.merge import merge
 from afflux.names import EpochMs, Identity, ModelName
 from profile_store.errors import StoreMisconfigured
+from profile_store.fresh import Fresh
 from profile_store.installation import Installation
-from profile_store.layouts import layout_id
+from profile_store.layouts import Layout, layout_id
 from profile_store.profile import Engagement, OpenExample, Profile, Score
 from profile_store.selection import Selection
-from profile_store.served import open_examples, scores
+from profile_store.served import fresh_scores, open_examples, scores
 from profile_store.short_floats import short_floats
 from profile_store.stored import Stored
 
@@ -36,21 +37,32 @@ def assemble(
     catalog: Catalog,
     selection: Selection,
     at: int | None,
+    fresh: Fresh | None = None,
 ) -> list[Profile | None]:
     """One profile a person; None where nothing is known. Raises UnknownLayout.
 
-    at: time of the features, ms; None: of each person's last event.
+    at: time of the features, ms; None: of each person's last event. fresh: of features and scores
+    as of its times, in place of `at` and of the scores that were served.
     """
     merged = _merged(people, installation, catalog)
     times = merged["last_ts"] if at is None else np.full(len(people), at, np.int64)
-    matrix = catalog.matrix(merged, times) if selection.wants("features") else None
+    if fresh is not None:
+        times = fresh.times(merged["last_ts"])
+    latest_of = [scores(stored, installation) for stored in people]
+    matrix = None
+    if selection.wants("features") or fresh is not None:
+        matrix = catalog.matrix(merged, times)
+    if fresh is not None and matrix is not None:
+        latest_of = _anew(fresh, people, matrix, times, latest_of)
+    if not selection.wants("features"):
+        matrix = None
     profiles: list[Profile | None] = []
     for p, stored in enumerate(people):
         attributes = _attributes(stored)
         if not merged["last_ts"][p] and not attributes:
             profiles.append(None)
             continue
-        latest = scores(stored, installation)
+        latest = latest_of[p]
         profiles.append(
             Profile(
                 profile_id_of(s.identity for s in stored),
@@ -68,6 +80,23 @@ def assemble(
             )
         )
     return profiles
+
+
+def _anew(
+    fresh: Fresh,
+    people: Sequence[Sequence[Stored]],
+    matrix: NDArray[np.float16],
+    times: I64,
+    latest: Sequence[dict[ModelName, Score]],
+) -> list[dict[ModelName, Score]]:
+    """Fresh scores in place of served ones; nobody gets scores who has none."""
+    before = [{model: score.value for model, score in known.items()} for known in latest]
+    layout = Layout.of(fresh.catalog)
+    made = fresh.served(matrix, times, before)
+    return [
+        fresh_scores(stored[0].identity, row, layout) if known else {}
+        for stored, row, known in zip(people, made, latest, strict=True)
+    ]
 
 
 def _merged(
