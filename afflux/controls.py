@@ -10,6 +10,7 @@ import numpy as np
 from afflux import links
 from afflux.codes import Code
 from afflux.columns import I64
+from afflux.expiry import expire
 from afflux.identity import Edge, Edges
 from afflux.names import Identity
 from afflux.openings import close
@@ -75,6 +76,7 @@ def apply(work: Workspace, row: int, control: Control, w: int) -> None:
     if control.offset <= rows["last_offset"][row]:
         return
     close(work, np.array([row]), np.array([w]))
+    expire(work, np.array([row]), np.array([w]))
     if control.timestamp <= rows["deleted_at"][row]:
         return
     if control.kind == "delete":

@@ -19,6 +19,19 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True)
+class Expiry:
+    """What is forgotten of people without events, see `afflux/expiry.py`; 0: nothing ever is."""
+
+    profile_ms: int = 0
+    """Event time since the last event until a row goes."""
+    pseudonymous_ms: int = 0
+    """The same for identities of the namespaces `pseudonymous`, where that is sooner."""
+    pseudonymous: tuple[str, ...] = ()
+    score_ms: int = 0
+    """Until the scores go."""
+
+
+@dataclass(frozen=True, slots=True)
 class StepSettings:
     """What a step needs to know of the installation; changing it changes rows."""
 
@@ -29,3 +42,4 @@ class StepSettings:
     edge_refresh_ms: int = DAY_MS
     """A link that is seen again is stored and sent again when it is so much newer."""
     silence: Silence = Silence()
+    expiry: Expiry = Expiry()

@@ -117,6 +117,10 @@ class StepOutcome:
     """Rows with new scores, by events or by their silence: the owners to announce."""
     deleted: I32
     """Rows that became tombstones: served row, attributes, edges go; scores are retracted."""
+    expired: I64
+    """Rows of which nothing is known any more: the fragment goes."""
+    unscored: I64
+    """Rows whose served row goes for their silence; scores are retracted."""
     deadline: I64
     """(rows,) when the row is to be looked at next, 0 for never."""
     deadline_moved: Bool

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from afflux import controls, counting, links, openings, serving, visits
+from afflux import controls, counting, expiry, links, openings, serving, visits
 from afflux.catalog import Catalog
 from afflux.codes import Code
 from afflux.columns import I32, I64, EventColumns
@@ -71,6 +71,7 @@ def step_together(
     an empty batch (base == end). events: `all_events(spans)`, where the caller has them.
     """
     work = Workspace(fetched, catalog, settings)
+    work.lifetime = expiry.lifetimes(settings.expiry, fetched.identities)
     topic, passage = spans[0].batch.topic, all_passages(spans)
     events = all_events(spans) if events is None else events
     chosen = controls.select(
@@ -83,10 +84,14 @@ def step_together(
     clock = visits.Clock.of(work, spans, positions, close_before)
     advancing = (start < _FAR).nonzero()[0]
     openings.close(work, advancing, clock.limit[advancing])
+    expiry.expire(work, advancing, clock.limit[advancing])
+    unscored = visits.unscored(work, clock)
     scored = serving.score(work, scorer, *visits.silent(work, clock))
     counters.add_pairs([(s, int(c)) for s, c in chosen.counts])
     counters.add_pairs([pair for span in spans for pair in counting.rejected(span, positions)])
-    return _outcome(work, spans, events.event_ids, positions, counters, chosen, scored, clock)
+    return _outcome(
+        work, spans, events.event_ids, positions, counters, chosen, (scored, unscored), clock
+    )
 
 
 def _starts(shard: I32, positions: Mapping[int, Position], topic: int) -> I64:
@@ -136,17 +141,17 @@ def _fold_stage(
 ) -> None:
     if not len(index):
         return
-    s = stretch(events, passage, index)
-    codes, admitted = admit(work, s)
-    shard = work.fetched.shard[s.row]
-    counters.add(shard, codes)
-    late = s.ts < s.before
-    if some(late):
-        late &= codes == int(Code.accepted)
-        counters.add(shard[late], filled(int(late.sum()), _LATE))
-    if len(events.link_event):
-        links.see(work, events, passage, admitted.index)
-    fold(work, admitted)
+    for s in expiry.lives(work, stretch(events, passage, index)):
+        codes, admitted = admit(work, s)
+        shard = work.fetched.shard[s.row]
+        counters.add(shard, codes)
+        late = s.ts < s.before
+        if some(late):
+            late &= codes == int(Code.accepted)
+            counters.add(shard[late], filled(int(late.sum()), _LATE))
+        if len(events.link_event):
+            links.see(work, events, passage, admitted.index)
+        fold(work, admitted)
 
 
 def _outcome(
@@ -156,9 +161,10 @@ def _outcome(
     positions: Mapping[int, Position],
     counters: Counters,
     chosen: Selected,
-    scored: I32,
+    served: tuple[I32, I64],
     clock: visits.Clock,
 ) -> StepOutcome:
+    scored, unscored = served
     last, added = work.last_event[scored].tolist(), counters.by_shard()
     deadline, moved = visits.next_visits(work, clock)
     return StepOutcome(
@@ -169,6 +175,8 @@ def _outcome(
         event_ids={r: ids[i] if i >= 0 else "" for r, i in zip(scored.tolist(), last, strict=True)},
         scored=scored,
         deleted=np.array(sorted(work.deleted), np.int32),
+        expired=(work.expired & ~work.changed).nonzero()[0],
+        unscored=unscored,
         deadline=deadline,
         deadline_moved=moved,
         closed=serving.closed(work),

@@ -13,6 +13,8 @@ import numpy as np
 
 from afflux import silence
 from afflux.columns import I64, Bool
+from afflux.expiry import expires
+from afflux.features.contract import Fields
 from afflux.outcomes import NEVER
 from afflux.position import Position
 from afflux.segments import filled
@@ -66,10 +68,26 @@ def silent(work: Workspace, clock: Clock) -> tuple[I64, I64]:
     return rows[newer], at[newer]
 
 
+def unscored(work: Workspace, clock: Clock) -> I64:
+    """Rows whose scores have expired, alone or with the row; theirs are empty from now on."""
+    gone = work.expired & ~work.served_changed & (work.last_event < 0)
+    life, due = work.settings.expiry.score_ms, work.fetched.due
+    if life and len(due):
+        last = work.rows["last_ts"]
+        old = (due != 0) & (due < clock.limit) & (last != 0) & (last + life < clock.end)
+        old &= (work.deadline == NEVER) & (work.last_event < 0)
+        old &= work.served["as_of_offset"] >= 0
+        rows = old.nonzero()[0]
+        work.served[rows] = work.catalog.new_served(1)
+        work.served_changed[rows] = False
+        gone |= old
+    return gone.nonzero()[0]
+
+
 def next_visits(work: Workspace, clock: Clock) -> tuple[I64, Bool]:
     """The deadline of each row, 0 for none, and whether it is another one than is stored."""
-    was = _next(work, work.was_deadline, work.fetched.fragment["last_ts"], clock.before)
-    new = _next(work, work.deadline, work.rows["last_ts"], clock.end)
+    was = _next(work, work.was_deadline, work.fetched.fragment, clock.before)
+    new = _next(work, work.deadline, work.rows, clock.end)
     due = work.fetched.due
     if len(due):
         found = due != 0
@@ -81,8 +99,16 @@ def next_visits(work: Workspace, clock: Clock) -> tuple[I64, Bool]:
     return new, moved
 
 
-def _next(work: Workspace, closing: I64, last_ts: I64, w: I64) -> I64:
-    return silence.next_visit(work.settings.silence, closing, last_ts, w)
+def _next(work: Workspace, closing: I64, rows: Fields, w: I64) -> I64:
+    settings, last = work.settings, rows["last_ts"]
+    at = silence.next_visit(settings.silence, closing, last, w)
+    if settings.expiry.score_ms:
+        gone = last + settings.expiry.score_ms
+        ahead = (closing == NEVER) & (last != 0) & (gone >= w)
+        at = np.minimum(at, np.where(ahead, gone, NEVER))
+    if work.lifetime is not None:
+        at = np.minimum(at, expires(work.lifetime, closing, rows))
+    return at
 
 
 _NOBODY = np.empty(0, np.int64)

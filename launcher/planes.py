@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from afflux.catalog import Catalog
-from afflux.limits import DAY_MS, Silence
+from afflux.limits import DAY_MS, Expiry, Silence
 from afflux.shards import shards_for
 from launcher.chosen_models import chosen_models
 from launcher.compose import redis_options, registry_of, secret_of
+from launcher.setting_groups import ExpirySettings
 from launcher.settings import Settings
 from models.contract import Model
 from models.learner import Schedule
@@ -115,10 +116,23 @@ def enrich_settings(settings: Settings) -> EnrichSettings:
         idle_tick_s=settings.worker.idle_tick_s,
         bad_share=settings.limits.bad_share,
         bad_window=settings.limits.bad_window,
-        silence=Silence(
-            round(settings.silence.first_days * DAY_MS), round(settings.silence.last_days * DAY_MS)
-        ),
+        silence=Silence(_ms(settings.silence.first_days), _ms(settings.silence.last_days)),
+        expiry=_expiry(settings.expiry),
     )
+
+
+def _expiry(settings: ExpirySettings) -> Expiry:
+    names = settings.pseudonymous_namespaces.split(",")
+    return Expiry(
+        profile_ms=_ms(settings.profile_days),
+        pseudonymous_ms=_ms(settings.pseudonymous_days),
+        pseudonymous=tuple(name.strip() for name in names if name.strip()),
+        score_ms=_ms(settings.score_days),
+    )
+
+
+def _ms(days: float) -> int:
+    return round(days * DAY_MS)
 
 
 def _learn(

@@ -162,6 +162,26 @@ class SilenceSettings(Group):
     )
 
 
+class ExpirySettings(Group):
+    """What is forgotten of people without events, by event time; 0: nothing ever is.
+
+    Rows with open examples wait for them, rows with links stay; attributes are their sender's.
+    """
+
+    profile_days: float = Field(
+        0.0, ge=0, description="days without an event after which what events told is forgotten"
+    )
+    pseudonymous_days: float = Field(
+        0.0, ge=0, description="the same for people known by a pseudonym only, where it is sooner"
+    )
+    pseudonymous_namespaces: str = Field(
+        "ECID,AAID,cookie", description="namespaces of pseudonyms, separated by commas"
+    )
+    score_days: float = Field(
+        0.0, ge=0, description="days without an event after which scores are withdrawn"
+    )
+
+
 class LearnSettings(Group):
     """The models, the learner, and how far scoring may run ahead of it."""
 

@@ -20,6 +20,7 @@ from pydantic_settings import (
 
 from launcher.errors import LauncherError
 from launcher.setting_groups import (
+    ExpirySettings,
     GatewaySettings,
     Group,
     KafkaSettings,
@@ -65,6 +66,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = Field(default_factory=lambda: LimitSettings.model_construct())
     worker: WorkerSettings = Field(default_factory=lambda: WorkerSettings.model_construct())
     silence: SilenceSettings = Field(default_factory=lambda: SilenceSettings.model_construct())
+    expiry: ExpirySettings = Field(default_factory=lambda: ExpirySettings.model_construct())
     learn: LearnSettings = Field(default_factory=lambda: LearnSettings.model_construct())
     gateway: GatewaySettings = Field(default_factory=lambda: GatewaySettings.model_construct())
 

@@ -38,6 +38,8 @@ class Commit:
     """b"" deletes the key."""
     forget: Sequence[Identity] = ()
     """Identities whose served row is deleted."""
+    expired: Sequence[tuple[Identity, Dataset]] = ()
+    """Fragments that are deleted."""
     deadlines: Mapping[Identity, int] = field(default_factory=dict)
     """Identity -> its new earliest deadline, ms; 0 removes it."""
 

@@ -164,7 +164,7 @@ class MemoryShardStore:
             keys.edges(shard, [i for i, _ in commit.edges]), commit.edges, strict=True
         ):
             self._put(key, value)
-        for key in keys.served(shard, commit.forget):
+        for key in (*keys.served(shard, commit.forget), *keys.fragments(shard, commit.expired)):
             data.pop(key, None)
         if deadlines is not None:
             self._put_deadlines(shard, {**deadlines, **commit.deadlines})

@@ -182,6 +182,8 @@ class RedisShardStore:
             _sort_out(named, [data for _, data in commit.edges], names, values, gone)
         if commit.forget:
             gone += keys.served(shard, commit.forget)
+        if commit.expired:
+            gone += keys.fragments(shard, commit.expired)
         kept = [(b"%d" % at, i) for i, at in commit.deadlines.items() if at]
         ended = [i for i, at in commit.deadlines.items() if not at]
         sizes = (len(values), len(gone), len(kept), len(ended))

@@ -96,6 +96,7 @@ class EnrichPlane:
             skew_ms=settings.skew_ms,
             edge_refresh_ms=settings.edge_refresh_ms,
             silence=settings.silence,
+            expiry=settings.expiry,
         )
         planner = CommitPlanner(catalog, encode_training_examples, encode_control, nonce)
         fetcher = RowFetcher(store, catalog, settings.shards)

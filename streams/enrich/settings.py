@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from afflux.limits import Silence
+from afflux.limits import Expiry, Silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +37,5 @@ class EnrichSettings:
     """How many recent records the share is taken of."""
     silence: Silence = field(default_factory=Silence)
     """When scores of people without events are made anew."""
+    expiry: Expiry = field(default_factory=Expiry)
+    """What is forgotten of people who stay away."""

@@ -92,13 +92,31 @@ class Oracle:
         else:
             self.counters[record.shard][record.code] += 1
         for identity in sorted(self.rows):
-            self._close(identity, self.w)
+            self._pass_time(identity, self.w)
         for shard, closed in self.closed.items():
             first = known.get(shard, 0)
             closed[first:] = sorted(closed[first:], key=lambda c: c.key)
 
     def deadline(self, identity: Identity) -> int:
         """When the row is to be looked at next, 0 never."""
+        gone = self._expires(identity)
+        return min(filter(None, (self._visit(identity), gone)), default=0)
+
+    def _expires(self, identity: Identity) -> int:
+        """When the row is forgotten, 0 never."""
+        row, rule = self.rows[identity], self.settings.expiry
+        short = identity.split(b":")[0].decode() in rule.pseudonymous
+        lives = [rule.profile_ms, rule.pseudonymous_ms if short else 0]
+        life = min(filter(None, lives), default=0)
+        stays = row.links or row.deleted_at or not row.last_ts or any(row.slots)
+        return row.last_ts + life if life and not stays else 0
+
+    def _pass_time(self, identity: Identity, w: int) -> None:
+        self._close(identity, w)
+        if 0 < self._expires(identity) < w:
+            self.rows[identity] = self._new_row()
+
+    def _visit(self, identity: Identity) -> int:
         row = self.rows[identity]
         closing = min((self._due(s, m) for s in row.slots if s for m in s.models), default=0)
         age = self.settings.silence.first_ms
