@@ -69,19 +69,32 @@ def silent(work: Workspace, clock: Clock) -> tuple[I64, I64]:
 
 
 def unscored(work: Workspace, clock: Clock) -> I64:
-    """Rows whose scores have expired, alone or with the row; theirs are empty from now on."""
+    """Rows whose scores have expired, alone or with the row: they are empty from now on.
+
+    Also those of people whose last event, in this very batch, is long past at its end.
+    """
     gone = work.expired & ~work.served_changed & (work.last_event < 0)
-    life, due = work.settings.expiry.score_ms, work.fetched.due
-    if life and len(due):
+    life = work.settings.expiry.score_ms
+    if life:
         last = work.rows["last_ts"]
-        old = (due != 0) & (due < clock.limit) & (last != 0) & (last + life < clock.end)
-        old &= (work.deadline == NEVER) & (work.last_event < 0)
-        old &= work.served["as_of_offset"] >= 0
+        old = (last != 0) & (last + life < clock.end) & (work.deadline == NEVER)
+        old &= (work.last_event >= 0) | (work.served["as_of_offset"] >= 0)
+        old &= ~_waiting(work, clock)
         rows = old.nonzero()[0]
         work.served[rows] = work.catalog.new_served(1)
         work.served_changed[rows] = False
+        work.last_event[rows] = -1
         gone |= old
     return gone.nonzero()[0]
+
+
+def _waiting(work: Workspace, clock: Clock) -> Bool:
+    """Rows whose turn comes in a later step of the same wave."""
+    due = work.fetched.due
+    if not len(due):
+        return np.zeros(len(work.changed), np.bool_)
+    waiting: Bool = (due >= clock.limit) & ~work.changed & (due != 0)
+    return waiting
 
 
 def next_visits(work: Workspace, clock: Clock) -> tuple[I64, Bool]:
@@ -92,7 +105,7 @@ def next_visits(work: Workspace, clock: Clock) -> tuple[I64, Bool]:
     if len(due):
         found = due != 0
         was[found] = due[found]
-        waiting = found & (due >= clock.limit) & ~work.changed
+        waiting = _waiting(work, clock)
         new[waiting] = due[waiting]
     moved: Bool = new != was
     new[new == NEVER] = 0

@@ -236,6 +236,17 @@ async def test_empty_values_delete(harness: Harness) -> None:
     assert {key[:2] for key in harness.dump()} == {b"f:", b"v:", b"p:"}
 
 
+async def test_expired_fragments_are_deleted(harness: Harness) -> None:
+    """`expired` deletes fragments and nothing else."""
+    await harness.store.commit([first(fragments=rows([1, 2]), served=[(person(1), b"s")])])
+    await harness.store.commit([second(expired=[(person(1), EVENTS)])])
+    (reply,) = await harness.store.read(
+        [RowRequest(0, [(person(1), EVENTS), (person(2), EVENTS)], [person(1)])]
+    )
+    assert list(reply.fragments) == [None, b"00000002"]
+    assert list(reply.served) == [b"s"]
+
+
 async def test_due_deadlines_come_earliest_first(harness: Harness) -> None:
     """Deadlines before the limit, by time and then identity; the next one is told as well."""
     deadlines = {person(3): 30, person(1): 10, person(22): 20, person(21): 20, person(4): 40}

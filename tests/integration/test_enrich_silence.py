@@ -7,13 +7,11 @@ from typing import Any
 
 import pytest
 
-from afflux.catalog import Catalog
 from afflux.names import ModelName
-from afflux.scoring import LinearScorer
-from core_cases import CATALOG, linear_scorer
+from core_cases import CATALOG
 from enrich_rig import START, Logs, Worker
 from enrich_workload import DAY, purchase
-from gateway_rig import MemoryLink
+from gateway_rig import MemoryLink, fixed_scoring
 from profile_store import AsyncProfileStore, Profile, Score
 from profile_store.contract import Commit, CommitResult
 from profile_store.installation import Installation, ensure_installation
@@ -22,12 +20,6 @@ from streams.updates import decode_score_updates, update_order
 
 MINUTE = 60_000
 SHARDS, EVENTS = 8, "experience-events"
-
-
-def fixed(catalog: Catalog, snapshots: Sequence[bytes | None]) -> LinearScorer:
-    """What the workers of these tests score with."""
-    assert len(snapshots) == len(catalog.models)
-    return linear_scorer(catalog)
 
 
 class Watched(MemoryShardStore):
@@ -71,7 +63,7 @@ def updates(logs: Logs) -> list[dict[str, Any]]:
 
 async def fresh(store: MemoryShardStore, who: str, at: int | None = None) -> Profile:
     """Read by somebody who has the same models."""
-    reader = AsyncProfileStore(link=MemoryLink(store), scoring=fixed)
+    reader = AsyncProfileStore(link=MemoryLink(store), scoring=fixed_scoring)
     namespace, _, id = who.partition(":")
     profile = await reader.get(namespace, id, at=at, fresh=True)
     assert profile is not None
@@ -128,7 +120,7 @@ async def test_marks_of_fresh_profiles_change_with_time_and_models() -> None:
     """What is served stays; what is fresh has another mark once W or a snapshot moved."""
     store = MemoryShardStore(SHARDS)
     worker = await begun(store, ["crm:1"])
-    reader = AsyncProfileStore(link=MemoryLink(store), scoring=fixed)
+    reader = AsyncProfileStore(link=MemoryLink(store), scoring=fixed_scoring)
 
     async def marks() -> list[str]:
         found = [await reader.find([("crm", "1")], fresh=how) for how in (False, True)]

@@ -10,7 +10,9 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from core_cases import CATALOG
+from afflux.catalog import Catalog
+from afflux.scoring import LinearScorer
+from core_cases import CATALOG, linear_scorer
 from gateway.app import create_app
 from gateway.composition import build_context
 from gateway.containment import Contained
@@ -151,7 +153,7 @@ def rig(folder: Path, **settings: Any) -> Rig:
     context = build_context(
         limits,
         keys,
-        AsyncProfileStore(link=memory),
+        AsyncProfileStore(link=memory, scoring=fixed_scoring),
         CATALOG.models,
         lambda: delivery,
         hub,
@@ -159,6 +161,12 @@ def rig(folder: Path, **settings: Any) -> Rig:
         open_without_keys=True,
     )
     return Rig(create_app(context), shards, memory, hub, log, delivery, keys)
+
+
+def fixed_scoring(catalog: Catalog, snapshots: Sequence[bytes | None]) -> LinearScorer:
+    """The models that these people were scored with, whatever snapshots there are."""
+    assert len(snapshots) == len(catalog.models)
+    return linear_scorer(catalog)
 
 
 async def people(shards: MemoryShardStore) -> None:
