@@ -29,7 +29,7 @@ from models.model_learner import ModelLearner
 from models.river_learner import RiverLearner
 from models.snapshot import encode, version_of
 
-_BLOCK = 64
+_BLOCK = 128
 _REPEATS = 5
 
 

@@ -10,6 +10,7 @@ from afflux.names import ModelName
 from models.contract import Model
 from models.learners import Engine
 from models.model_learner import Counts, ModelLearner
+from models.roster import Rules
 from models.snapshot import Snapshot
 
 
@@ -30,8 +31,13 @@ class Learner:
         features: Sequence[str],
         schedule: Schedule | None = None,
         engine: Engine = "array",
+        rules: Rules | None = None,
+        feature_set: str = "",
     ) -> None:
-        self.models = {m.spec.name: ModelLearner(m, features, engine) for m in models}
+        """feature_set: the version of the features, as snapshots say it."""
+        self.models = {
+            m.spec.name: ModelLearner(m, features, engine, rules, feature_set) for m in models
+        }
         self.unknown = 0
         """Examples of models that are not among these: dropped."""
         self.offset = 0
