@@ -50,6 +50,7 @@ class History:
         self.entries = list(entries)
         self.drifts = drifts
         """How often the loss has risen, and fallen."""
+        self._news: list[Entry] = []
 
     def add(self, entry: Entry) -> None:
         """Remember it, forget the oldest."""
@@ -58,6 +59,12 @@ class History:
             rose = entry.figures["loss_after"] > entry.figures["loss_before"]
             self.drifts = (worse + rose, better + (not rose))
         self.entries = [*self.entries, entry][-_REMEMBERED:]
+        self._news.append(entry)
+
+    def news(self) -> list[Entry]:
+        """Entries since this was asked last."""
+        news, self._news = self._news, []
+        return news
 
     def knows(self, command: str) -> bool:
         """Whether this command was carried out, or refused."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from afflux.examples import ExampleColumns
 from afflux.names import ModelName
 from models.contract import Model
+from models.history import Entry
 from models.learners import Engine
 from models.model_learner import Counts, ModelLearner
 from models.roster import Rules
@@ -33,10 +34,15 @@ class Learner:
         engine: Engine = "array",
         rules: Rules | None = None,
         feature_set: str = "",
+        clock: Callable[[], float] | None = None,
     ) -> None:
-        """feature_set: the version of the features, as snapshots say it."""
+        """feature_set: the version of the features, as snapshots say it.
+
+        clock: seconds of any steady clock, by which costs are told; none are without it.
+        """
         self.models = {
-            m.spec.name: ModelLearner(m, features, engine, rules, feature_set) for m in models
+            m.spec.name: ModelLearner(m, features, engine, rules, feature_set, clock)
+            for m in models
         }
         self.unknown = 0
         """Examples of models that are not among these: dropped."""
@@ -95,6 +101,12 @@ class Learner:
     def advance(self, offset: int) -> None:
         """Everything before `offset` has been learned."""
         self.offset = max(self.offset, offset)
+
+    def news(self) -> Iterator[tuple[ModelName, Entry]]:
+        """What has happened to the models since this was asked last."""
+        for name, model in self.models.items():
+            for entry in model.news():
+                yield name, entry
 
     @property
     def changed(self) -> bool:

@@ -49,7 +49,10 @@ class ModelLearner:
         engine: Engine = "array",
         rules: Rules | None = None,
         feature_set: str = "",
+        clock: Callable[[], float] | None = None,
     ) -> None:
+        """clock: seconds of any steady clock, for `costs`; it decides nothing."""
+        self._clock = clock
         self.model = model
         self.features = tuple(features)
         self.engine = engine
@@ -66,7 +69,7 @@ class ModelLearner:
         return self.model.spec.name
 
     def _start_anew(self) -> None:
-        self.roster = Roster(self.model, self.features, self.rules, self.engine)
+        self.roster = Roster(self.model, self.features, self.rules, self.engine, self._clock)
         self.judge = Judge(self.model, self.features)
         self._moments = Moments()
         self._vectors = Recent("vectors", REMEMBERED, np.float16, len(self.features))
@@ -108,6 +111,15 @@ class ModelLearner:
         entry = self.roster.decide(self._now, self.examples)
         if entry is not None:
             self.judge.history.add(entry)
+
+    def news(self) -> list[Entry]:
+        """What has happened since this was asked last, or since it was restored."""
+        return self.judge.history.news()
+
+    @property
+    def costs(self) -> dict[str, float]:
+        """What each recipe takes to learn and to be judged, µs an example, in this process."""
+        return self.roster.costs
 
     def carry_out(
         self, command: Command, find: Callable[[int], Snapshot | None] | None = None

@@ -15,7 +15,8 @@ quite what was served: the champion's own served scores are judged beside it (`p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,8 +64,17 @@ class Roster:
     """The contenders of one model by name."""
 
     def __init__(
-        self, model: Model, features: Sequence[str], rules: Rules, engine: Engine = "array"
+        self,
+        model: Model,
+        features: Sequence[str],
+        rules: Rules,
+        engine: Engine = "array",
+        clock: Callable[[], float] | None = None,
     ) -> None:
+        """clock: seconds of any steady clock, for `costs`; it decides nothing."""
+        self._clock = clock or (lambda: 0.0)
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._examples: defaultdict[str, int] = defaultdict(int)
         self.model, self.features, self.rules, self.engine = model, tuple(features), rules, engine
         declared = {DEFAULT: model.recipe, **model.challengers}
         self.contenders = {name: self._new(recipe) for name, recipe in declared.items()}
@@ -88,6 +98,11 @@ class Roster:
         return self.contenders[self.champion]
 
     @property
+    def costs(self) -> dict[str, float]:
+        """What each one has cost, µs an example."""
+        return {n: 1e6 * self._seconds[n] / max(self._examples[n], 1) for n in self.contenders}
+
+    @property
     def looks_back(self) -> bool:
         """Whether anything is judged by what it would have said."""
         return len(self.contenders) > 1 or self.serving.hurdle is not None
@@ -96,10 +111,12 @@ class Roster:
         """Compare champion and challengers, by what they would have said at the openings."""
         if not self.duels:
             return
-        losses = {
-            name: self._losses(contender.past.said(part.vectors, part.opened)[0], part.labels)
-            for name, contender in self.contenders.items()
-        }
+        losses = {}
+        for name, contender in self.contenders.items():
+            began = self._clock()
+            values, _ = contender.past.said(part.vectors, part.opened)
+            losses[name] = self._losses(values, part.labels)
+            self._seconds[name] += self._clock() - began
         for name, duel in self.duels.items():
             pairs = np.stack([losses[self.champion], losses[name]], axis=1)
             duel.add(pairs[np.isfinite(pairs).all(axis=1)])
@@ -112,8 +129,11 @@ class Roster:
     def learn(self, part: Labelled) -> None:
         """Everybody learns these; a champion that is held does not."""
         for name, contender in self.contenders.items():
+            began = self._clock()
             if not (self.held and name == self.champion):
                 contender.learn(part.vectors, part.labels, part.opened, part.closed)
+            self._seconds[name] += self._clock() - began
+            self._examples[name] += len(part.labels)
         self.untried = max(0, self.untried - len(part.labels))
         if not self.untried:
             self.former, self.alarmed = "", False

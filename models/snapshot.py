@@ -30,6 +30,7 @@ __all__ = [
     "SnapshotError",
     "decode",
     "decode_scoring",
+    "decode_stored",
     "encode",
     "to_scoring",
     "version_name",
@@ -139,6 +140,20 @@ def decode(data: bytes, features: Sequence[str] | None = None) -> Snapshot:
         raise SnapshotError(f"a snapshot lacks {error} or has it wrong") from None
     _check(snapshot, features)
     return snapshot
+
+
+def decode_stored(data: bytes, version: str, features: Sequence[str] | None = None) -> Snapshot:
+    """The snapshot that is stored under this version. Raises SnapshotError, also where it is other.
+
+    Its version is the hash of its content: what was changed by somebody is not read.
+    """
+    found = version_name(version_of(data))
+    if found != version:
+        raise SnapshotError(
+            f"the snapshot stored as {version} has the hash {found}: it is damaged, or somebody "
+            "has changed it"
+        )
+    return decode(data, features)
 
 
 def to_scoring(snapshot: Snapshot, version: int) -> LinearSnapshot:
