@@ -58,7 +58,7 @@ def drifting(
         vector=x,
         served=(said if served is None else served).astype(np.float32),
         version=np.ones(n, np.uint64),
-        label=np.where(happens, 10.0 * random.random(n), 0.0) if amount else happens * 1.0,
+        label=happens * (10.0 * random.random(n) if amount else np.ones(n)),
         flags=np.zeros(n, np.uint8),
     )
 

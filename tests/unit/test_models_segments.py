@@ -75,7 +75,8 @@ def test_the_curve_of_everybody() -> None:
     p = random.beta(1, 3, 20_000)
     quality = ProbabilityQuality()
     quality.add(p, (random.random(20_000) < p).astype(np.float64))
-    whole, recent = map(np.array, quality.curve())
+    since_start, lately = quality.curve() or ([], [])
+    whole, recent = np.array(since_start), np.array(lately)
     assert len(whole) == len(recent) == 15
     assert whole[:, 0] == pytest.approx(20_000 / 15, rel=0.1)
     assert (np.diff(whole[:, 1]) > 0).all()
