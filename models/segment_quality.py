@@ -70,7 +70,7 @@ class SegmentQuality:
 
     def figures(self) -> dict[str, dict[str, float]]:
         """By segment, those of the recent examples under `recent_` names; unknown ones left out."""
-        served, labels, of = self._recent.rows.T.astype(np.float64)
+        served, labels, of = self._by_served()
         found = {}
         for i, name in enumerate(self.names):
             n = self._bins[i, 0].sum()
@@ -89,7 +89,7 @@ class SegmentQuality:
         """Of probabilities, by segment: calibration since the start, and recent."""
         if self._amount:
             return {}
-        served, labels, of = self._recent.rows.T.astype(np.float64)
+        served, labels, of = self._by_served()
         found = {}
         for i, name in enumerate(self.names):
             if self._bins[i, 0].any():
@@ -97,6 +97,14 @@ class SegmentQuality:
                 whole = calibration_curve(*self._bins[i, :3])
                 found[name] = whole, curve(served[mine], labels[mine])
         return found
+
+    def _by_served(self) -> F64:
+        """(3, n) served values, labels and segments of the recent examples, in order.
+
+        Measures sort too, and what is in order already takes them a tenth of the time.
+        """
+        rows = self._recent.rows
+        return np.asarray(rows[rows[:, 0].argsort(kind="stable")].T.astype(np.float64))
 
     def state(self) -> Arrays:
         """All that it knows."""
