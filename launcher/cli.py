@@ -15,7 +15,9 @@ from launcher.commands.dlq import dlq
 from launcher.commands.doctor import doctor
 from launcher.commands.evaluate import evaluate
 from launcher.commands.keys import keys
+from launcher.commands.models_history import challengers, history
 from launcher.commands.models_show import models
+from launcher.commands.models_steer import promote, resume, rollback
 from launcher.commands.produce import produce
 from launcher.commands.profile import profile
 from launcher.commands.rekey import rekey
@@ -52,6 +54,8 @@ app.command("rekey")(rekey)
 app.command("doctor")(doctor)
 app.add_typer(profile, name="profile")
 app.add_typer(models, name="models")
+for _of_models in (history, challengers, promote, rollback, resume):
+    models.command()(_of_models)
 app.command("config")(show_config)
 app.command("version")(show_version)
 

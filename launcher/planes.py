@@ -16,6 +16,7 @@ from launcher.setting_groups import ExpirySettings
 from launcher.settings import Settings
 from models.contract import Model
 from models.learner import Schedule
+from models.roster import Rules
 from profile_store.installation import Installation, ensure_installation
 from profile_store.redis_store import RedisShardStore
 from streams.bad_records import Limits
@@ -153,6 +154,19 @@ def _learn(
         wall_ms=_wall_ms,
         schedule=schedule,
         metrics=LearnerMetrics(metrics),
+        rules=promotion_rules(settings),
+        secret=secret_of(settings),
+    )
+
+
+def promotion_rules(settings: Settings) -> Rules:
+    """When challengers are promoted without anybody's command."""
+    learn = settings.learn
+    return Rules(
+        by_rule=learn.promote == "rule",
+        least=learn.promote_examples,
+        margin=learn.promote_margin,
+        risk=learn.promote_risk,
     )
 
 

@@ -191,6 +191,32 @@ class LearnSettings(Group):
     model_files: str = Field(
         "", description="Python files with a MODEL of your own, separated by commas"
     )
+    challengers: str = Field(
+        "",
+        description="recipes that learn in shadow, as MODEL:RECIPE, separated by commas, such as "
+        "churn:fast_forget,churn:linear; recipes: fast_forget, long_memory, linear, and those of "
+        "the model's file",
+    )
+    promote: Literal["rule", "command"] = Field(
+        "rule",
+        description="a challenger that is surely better is promoted by rule, and a promotion that "
+        "was none taken back; or only by `afflux models promote` and `rollback`",
+    )
+    promote_examples: int = Field(
+        1_024, ge=64, description="examples that a promotion by rule needs, at least"
+    )
+    promote_margin: float = Field(
+        0.01,
+        ge=0,
+        lt=1,
+        description="share of the champion's recent loss by which a challenger must be better",
+    )
+    promote_risk: float = Field(
+        0.005,
+        gt=0,
+        lt=0.5,
+        description="probability of promoting one that is not better, for each 8,192 examples",
+    )
     publish_examples: int = Field(
         2_000, ge=1, description="publish a snapshot after this many new examples of a model"
     )

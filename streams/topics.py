@@ -45,7 +45,8 @@ AUDIENCE_UPDATES = Topic(
     "enrich", "subscribers",
 )  # fmt: skip
 TRAINING_EXAMPLES = Topic(
-    "training-examples", "model", ("TrainingExample",), "delete", "enrich", "learn", partitions=1,
+    "training-examples", "model", ("TrainingExample", "ModelCommand"), "delete",
+    "enrich, afflux models (commands)", "learn", partitions=1,
 )  # fmt: skip
 MODEL_UPDATES = Topic(
     "model-updates", "model", ("ModelUpdate",), "compact", "learn", "operators", partitions=1,
