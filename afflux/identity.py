@@ -91,6 +91,18 @@ class Edges:
             del edges[min(edges, key=lambda i: (_rank(edges[i]), i))]
         return Edges(edges)
 
+    def without(self, other: Identity, until: int) -> Edges:
+        """Without the edge to `other`, where it is not later than `until`; self if there is none.
+
+        >>> e = Edges().put(Identity(b"crm:1"), Edge(5, "a", True))
+        >>> len(e.without(Identity(b"crm:1"), 4)), len(e.without(Identity(b"crm:1"), 5))
+        (1, 0)
+        """
+        old = self._edges.get(other)
+        if old is None or old.timestamp > until:
+            return self
+        return Edges({i: e for i, e in self._edges.items() if i != other})
+
     def encode(self) -> bytes:
         """Canonical bytes: equal edges have equal bytes; b"" when there is none."""
         if not self._edges:

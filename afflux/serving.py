@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afflux.columns import I32, I64
+from afflux.consent import scorable
 from afflux.scoring import Scorer, Scores, buckets
 from afflux.workspace import Rows, Workspace
 
@@ -17,7 +18,7 @@ def score(work: Workspace, scorer: Scorer) -> I32:
 
     Where the last event of an owner is an opening, its vector is the owner's too.
     """
-    owners = (work.last_event >= 0).nonzero()[0]
+    owners = scorable(work, (work.last_event >= 0).nonzero()[0])
     moved = work.opened_by[owners, 0] != work.last_event[owners]
     others = owners[moved]
     vectors = work.vectors
