@@ -85,6 +85,7 @@ class ProfileDocument(Document):
     features: dict[str, float] = {}
     scores: dict[str, ScoreDocument] = {}
     open_examples: list[ExampleDocument] = []
+    opted_out: int | None = None
 
 
 class PeopleDocument(Document):
@@ -123,6 +124,84 @@ class AcceptedDocument(Document):
     """So many events are in Kafka, acknowledged by all replicas."""
 
     accepted: int
+
+
+class AskedDocument(Document):
+    """A request is in Kafka; the receipt tells how far it is."""
+
+    receipt: str
+
+
+class LinkDocument(Document):
+    """A link of an identity. state: linked or unlinked; since: event time, ms."""
+
+    other: str
+    since: int
+    by_event: str
+    state: Literal["linked", "unlinked"]
+
+
+class KeptDocument(BaseModel):
+    """All rows of one identity; what there is not is left out."""
+
+    identity: str
+    fragments: list[dict[str, Any]] = []
+    attributes: dict[str, Any] = {}
+    links: list[LinkDocument] = []
+    served: dict[str, Any] = {}
+
+
+class HoldingDocument(Document):
+    """A topic that may have records of a person, and in which partitions."""
+
+    topic: str
+    holds: str
+    partitions: list[int]
+
+
+class DossierDocument(Document):
+    """All that is kept of a person: the profile, every stored row, topics with records of them."""
+
+    profile: ProfileDocument | None
+    identities: list[KeptDocument]
+    topics: list[HoldingDocument]
+
+
+class StoreDoneDocument(Document):
+    """What was done in a store."""
+
+    store: str
+    held: str
+    done: str
+
+
+class TopicDoneDocument(BaseModel):
+    """What was done in a topic; by when its values and keys are gone, ms, null: no promise."""
+
+    topic: str
+    held: str
+    done: str
+    values_gone_by: int | None = None
+    keys_gone_by: int | None = None
+    why: str = ""
+
+
+class ModelDoneDocument(Document):
+    """What a model still does."""
+
+    model: str
+    done: str
+
+
+class ReceiptDocument(Document):
+    """How far a request is. done: folded by all owners, and announced."""
+
+    receipt: str
+    state: Literal["pending", "done"]
+    requested_at: int
+    stores: list[StoreDoneDocument]
+    topics: list[TopicDoneDocument]
+    models: list[ModelDoneDocument]
 
 
 class KeyDocument(Document):

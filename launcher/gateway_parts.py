@@ -41,6 +41,7 @@ async def run(
         [model.spec for model in chosen_models(settings)],
         streams,
         open_without_keys=is_loopback(settings.gateway.host),
+        secret=settings.secret.get_secret_value().encode(),
     )
     await serve(live.app, sock, stop, live.end_streams)
 

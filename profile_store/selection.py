@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 FIELDS = ("attributes", "engagement", "features", "scores", "open_examples")
-"""What can be asked for; profile_id, identities and as_of always come."""
+"""What can be asked for; profile_id, identities, as_of and opted_out always come."""
 
-_ALWAYS = ("profile_id", "identities", "as_of")
+_ALWAYS = ("profile_id", "identities", "as_of", "opted_out")
 
 T = TypeVar("T")
 

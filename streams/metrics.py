@@ -66,6 +66,9 @@ class Metrics:
         self.learner_unreadable = self._counter(
             "learner_unreadable", "Records that are no examples of these features.", ()
         )
+        self.learner_forgotten = self._counter(
+            "learner_forgotten", "Examples of deleted people: dropped, not learned.", ()
+        )
         self.snapshots = self._counter("snapshots", "Snapshots published, per model.", per_model)
         self.learner_lag = self._gauge(
             "learner_lag_examples", "Examples that no published snapshot has learned yet.", ()

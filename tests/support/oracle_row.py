@@ -136,7 +136,8 @@ class Row:
         row = catalog.new_fragments(1)
         for name in (
             "last_offset", "deleted_at", "links", "linked_at", "consent", "first_ts", "last_ts",
-            "life", "kind_last", "gap_n", "gap_sum", "gap_sq", "gap_last", "ring", "ring_at", "last_open",
+            "life", "kind_last", "gap_n", "gap_sum", "gap_sq", "gap_last", "ring", "ring_at",
+            "last_open",
         ):  # fmt: skip
             row[name] = np.array(getattr(self, name), row.dtype[name].base)
         row["decay"], row["decay_base"] = self.sums, self.bases
