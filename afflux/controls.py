@@ -92,6 +92,7 @@ def apply(work: Workspace, row: int, control: Control, w: int) -> None:
 def _forget(work: Workspace, row: int, control: Control, other: Identity, w: int) -> None:
     if links.forget(work, row, other, control.timestamp, w):
         work.rows["last_offset"][row] = control.offset
+        work.relinked.add(row)
 
 
 def _answer(work: Workspace, row: int, control: Control) -> None:
@@ -112,6 +113,7 @@ def _relink(work: Workspace, row: int, control: Control, other: Identity, w: int
     edge = Edge(control.timestamp, control.event_id, control.kind == "edge")
     if not links.put(work, row, other, edge, w):
         return
+    work.relinked.add(row)
     work.rows["last_offset"][row] = control.offset
     if control.origin is None:
         links.derive(work, control.kind, row, other, edge, control.offset, control.append_time, 0)

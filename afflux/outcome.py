@@ -130,3 +130,6 @@ class StepOutcome:
     """Shard -> its position after the step (same version as before; the shell sets the next)."""
     counters: Mapping[int, U64]
     """Shard -> what this step added, already inside `positions`."""
+    relinked: I32 = field(default_factory=lambda: np.empty(0, np.int32))
+    """Rows whose links a control record changed: owners to announce again, with whom they belong
+    to after the commit."""

@@ -147,6 +147,8 @@ class Workspace:
         """Only the changed ones."""
         self.derived: list[Control] = []
         self.deleted: set[int] = set()
+        self.relinked: set[int] = set()
+        """Rows whose links a control record changed."""
 
     def edges_of(self, row: int) -> Edges:
         """Edges of a row as they are now."""

@@ -141,6 +141,51 @@ class LinkDocument(Document):
     state: Literal["linked", "unlinked"]
 
 
+class PairDocument(Document):
+    """A link between two identities, as the later word of its ends has it."""
+
+    one: str
+    other: str
+    since: int
+    by_event: str
+    state: Literal["linked", "unlinked"]
+
+
+class LeftOutDocument(Document):
+    """A neighbour that does not belong to the profile."""
+
+    identity: str
+    reason: Literal["unique", "shared", "cap"]
+    because: str
+
+
+class BridgeDocument(Document):
+    """Whose removal would split the graph, and into parts of which sizes."""
+
+    identity: str
+    betweenness: float
+    parts: list[int]
+
+
+class IdentitiesDocument(Document):
+    """Who belongs together, by which links, and who does not, and why."""
+
+    identity: str
+    profile_id: str
+    identities: list[str]
+    links: list[PairDocument]
+    left_out: list[LeftOutDocument]
+    shared: list[str]
+    reachable: int
+    bridge: BridgeDocument | None
+
+
+class ToldDocument(Document):
+    """So many identities are told, in Kafka."""
+
+    told: int
+
+
 class KeptDocument(BaseModel):
     """All rows of one identity; what there is not is left out."""
 

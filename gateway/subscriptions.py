@@ -95,6 +95,8 @@ class Subscriptions:
 
     async def _without_deleted(self, updates: Sequence[LoggedUpdate]) -> Sequence[LoggedUpdate]:
         """A compacted topic still has for a while what was said of people who were deleted."""
+        if not updates:
+            return updates
         named = {name for one in updates for name in _names(one.update)}
         people = [Identity(name.encode()) for name in sorted(named)]
         found = zip(people, await self._deleted_at(people), strict=True)

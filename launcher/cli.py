@@ -15,6 +15,7 @@ from launcher.commands.demo import demo
 from launcher.commands.dlq import dlq
 from launcher.commands.doctor import doctor
 from launcher.commands.evaluate import evaluate
+from launcher.commands.identity import identity
 from launcher.commands.keys import keys
 from launcher.commands.models_show import models
 from launcher.commands.privacy import privacy
@@ -53,6 +54,7 @@ app.add_typer(dlq, name="dlq")
 app.command("rekey")(rekey)
 app.command("doctor")(doctor)
 app.add_typer(profile, name="profile")
+app.add_typer(identity, name="identity")
 app.add_typer(privacy, name="privacy")
 app.add_typer(consent, name="consent")
 app.add_typer(models, name="models")

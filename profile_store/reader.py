@@ -23,6 +23,7 @@ from afflux.names import Identity
 from profile_store.commands import Command
 from profile_store.errors import StoreMisconfigured
 from profile_store.found import Found, Known
+from profile_store.identity_map import explain, read_edges
 from profile_store.installation import Installation
 from profile_store.keys import INSTALLATION, INSTALLATION_SLOT, Keys
 from profile_store.link import Link, connect
@@ -100,6 +101,12 @@ class AsyncProfileStore:
     async def installation(self) -> Installation:
         """What the store says of itself now: shards, models, layouts."""
         return (await self._learn())[0]
+
+    async def identities(self, namespace: str, id: str) -> dict[str, Any]:
+        """A person's identities and links, explained: see `identity_map.explain`."""
+        start = identity_of(namespace, id)
+        _, keys, _ = self._known or await self._learn()
+        return explain(start, await read_edges(self._link, keys, start))
 
     async def standings(self, shards: Sequence[int]) -> list[Standing]:
         """How far workers are with each shard."""

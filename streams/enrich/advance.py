@@ -242,7 +242,10 @@ class Advancer:
         won = {s for s, part in part_of.items() if part.number not in lost}
         outboxes = {s: box for s, box in planned.outboxes.items() if s in won}
         owners = self._owners(rows, outcome, planned, won if lost else None)
-        announcing = asyncio.create_task(self._last_word.announce(outboxes, owners, began))
+        relinked = _relinked(rows, outcome, won)
+        announcing = asyncio.create_task(
+            self._last_word.announce(outboxes, owners, began, relinked)
+        )
         for part in part_of.values():
             if part.number not in lost:
                 part.announcing = announcing
@@ -251,8 +254,10 @@ class Advancer:
     def _owners(
         self, rows: Rows, outcome: StepOutcome, planned: Planned, won: Set[int] | None
     ) -> Owners:
-        """Of the shards in `won`; of all of them where it is None."""
+        """Of the shards in `won`; of all of them where it is None. Without relinked rows."""
         identities, scored = rows.fetched.identities, outcome.scored
+        if len(outcome.relinked):
+            scored = np.setdiff1d(scored, outcome.relinked)
         shards = rows.fetched.shard[scored].tolist()
         if won is not None:
             scored = scored[[s in won for s in shards]]
@@ -286,6 +291,16 @@ async def commit(
         else:
             lost[result.shard] = LostRace(f"shard {result.shard} was written by another owner")
     return lost
+
+
+def _relinked(rows: Rows, outcome: StepOutcome, won: Set[int]) -> dict[int, list[Identity]]:
+    """Shard -> who is to be announced as they are after the commit."""
+    found: dict[int, list[Identity]] = {}
+    for r in outcome.relinked.tolist():
+        shard = int(rows.fetched.shard[r])
+        if shard in won:
+            found.setdefault(shard, []).append(rows.fetched.identities[r])
+    return found
 
 
 def _chunk_end(due: Sequence[int], limit: int) -> int | None:

@@ -125,6 +125,10 @@ class PrivacyDesk:
         receipt = Receipt.of(at, people, ends, installation.shards, installation.partitions)
         return receipt.encode(self._key()), profile
 
+    async def identities(self, namespace: str, id: str) -> dict[str, Any]:
+        """A person's links, explained. Raises ValueError."""
+        return await self._reader.identities(namespace, id)
+
     async def link(self, a: Identity, b: Identity, *, together: bool) -> None:
         """Link two identities, or cut their link, at both ends. Returns once it is in Kafka."""
         at = round(self._clock() * 1000)

@@ -16,7 +16,7 @@ from gateway.cursors import Cursor
 from gateway.problems import Problem
 from gateway.score_hub import LoggedUpdate, ScoreHub, Subscriber
 from gateway.subscriptions import Choice
-from gateway_rig import LOG, Rig, rig, score_update
+from gateway_rig import LOG, Rig, people, rig, score_update
 
 pytest_plugins = ["gateway_fixtures"]
 
@@ -176,6 +176,7 @@ async def test_silence_has_a_heartbeat_and_every_stream_an_end(tmp_path: Path) -
 async def test_a_slow_subscriber_is_cut_off_and_misses_nothing(tmp_path: Path) -> None:
     """What was handed over still comes; then the stream ends, to be resumed."""
     made = rig(tmp_path, queue_updates=2)
+    await people(made.shards)
     reader = Reader(made)
     await reader.begin()
     for n in range(5):
