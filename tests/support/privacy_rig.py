@@ -96,9 +96,7 @@ class Site:
             "commerce": {"order": {"purchaseID": "o", "priceTotal": 10.0}},
         }
         value = encode_events([content])[0]
-        self.logs.append(
-            EXPERIENCE_EVENTS.name, Logged(primary.encode(), value, self.logs.now, ())
-        )
+        self.logs.append(EXPERIENCE_EVENTS.name, Logged(primary.encode(), value, self.logs.now, ()))
 
     def attributes(self, who: str, **values: str) -> None:
         """A whole record of attributes."""
@@ -110,8 +108,10 @@ class Site:
         self.logs.append(PROFILE_ATTRIBUTES.name, Logged(who.encode(), value, self.logs.now, ()))
 
     async def settle(self) -> None:
-        """The worker folds everything, also what it told itself; after a while of silence ticks
-        move all shards on, which empties their outboxes."""
+        """The worker folds everything, also what it told itself.
+
+        After a while of silence ticks move all shards on, which empties their outboxes.
+        """
         await self.worker.drain()
         self.logs.now += 31_000
         self.worker.monotonic += 31
@@ -124,8 +124,13 @@ class Site:
         for message in self.logs.outputs["score-updates"]:
             assert message.key is not None
             value = message.value
-            found[message.key.decode()] = value and decode_score_updates([value])[0]
+            found[message.key.decode()] = decode_score_updates([value])[0] if value else None
         return found
+
+    def values(self, keys: Sequence[bytes]) -> list[bytes]:
+        """What the store has under these keys."""
+        dump = self.store.dump()
+        return [_bytes(dump[key]) for key in keys]
 
     def traces(self, *words: str) -> list[bytes]:
         """Keys of the store in whose name or value one of these words is."""
