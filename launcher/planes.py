@@ -98,6 +98,7 @@ def _enrich(
         nonce=uuid.uuid4().bytes,
         monotonic=time.monotonic,
         wall_ms=_wall_ms,
+        metrics=metrics,
     )
 
 

@@ -51,6 +51,10 @@ class Metrics:
             "paused_partitions", "Owned partition numbers that wait for store or broker.",
             ("plane",),
         )  # fmt: skip
+        self.shared_identities = self._counter(
+            "shared_identities",
+            "Identities that began to link too many people: their links no longer count.", (),
+        )  # fmt: skip
         self._learner()
         self._models()
 

@@ -28,6 +28,7 @@ from streams.enrich.commits import CommitPlanner, Planned
 from streams.enrich.fetch import RowFetcher, Rows, Wanted
 from streams.enrich.last_word import LastWord
 from streams.enrich.partition import OwnedPartition
+from streams.enrich.shared_identities import SharedIdentities
 from streams.enrich.work import Work
 
 log = logging.getLogger("afflux.enrich")
@@ -50,6 +51,7 @@ class Advancer:
         shards: int,
         commit_rows: int,
         settings: StepSettings,
+        shared: SharedIdentities,
     ) -> None:
         self._store = store
         self._catalog = catalog
@@ -59,6 +61,7 @@ class Advancer:
         self._shards = shards
         self._limit = commit_rows
         self._settings = settings
+        self._shared = shared
 
     def work(
         self, part: OwnedPartition, batch: Batch, at: Watermark, shards: Sequence[int]
@@ -242,6 +245,7 @@ class Advancer:
         won = {s for s, part in part_of.items() if part.number not in lost}
         outboxes = {s: box for s, box in planned.outboxes.items() if s in won}
         owners = self._owners(rows, outcome, planned, won if lost else None)
+        self._shared.look(rows.fetched, outcome.edges)
         relinked = _relinked(rows, outcome, won)
         announcing = asyncio.create_task(
             self._last_word.announce(outboxes, owners, began, relinked)
