@@ -126,7 +126,9 @@ def _shown(
     if not seen or not newest.is_new(update):
         return None
     identities = [name for name in update["identities"] if caller.may_see(name)]
-    return {**wanted, "identity": seen[0], "identities": identities}
+    change = newest.change(update["identity"], identities)
+    shown = {**wanted, "identity": seen[0], "identities": identities}
+    return {**shown, "change": change} if change else shown
 
 
 def _event(cursor: Cursor, update: Mapping[str, Any]) -> bytes:
