@@ -61,5 +61,10 @@ def gateway_settings(settings: Settings) -> GatewaySettings:
         max_streams=gateway.max_streams,
         cached_profiles=gateway.cached_profiles,
         event_bytes=limits.max_bytes,
-        rules=Rules(limits.max_identities, limits.skew_s * 1000, limits.horizon_days * DAY_MS),
+        rules=Rules(
+            limits.max_identities,
+            limits.skew_s * 1000,
+            limits.horizon_days * DAY_MS,
+            limits.placeholder_words,
+        ),
     )
