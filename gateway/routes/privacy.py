@@ -74,7 +74,7 @@ async def export(request: Request, caller: ForPrivacy, namespace: Namespace, id:
     response_model=None,
     responses={
         202: {"model": AskedDocument, "description": "The request is in Kafka"},
-        **problems(),
+        **problems(404),  # a line break in the path
     },
 )
 async def delete(request: Request, caller: ForPrivacy, namespace: Namespace, id: Id) -> Response:
@@ -97,7 +97,7 @@ async def delete(request: Request, caller: ForPrivacy, namespace: Namespace, id:
     response_model=None,
     responses={
         202: {"model": AskedDocument, "description": "The request is in Kafka"},
-        **problems(body=True),
+        **problems(404, body=True),  # a line break in the path
     },
     openapi_extra=json_body(
         {
