@@ -3,7 +3,7 @@
 A row expires when W has passed its last event by its lifetime. Like closings that happens before
 the record at o folds, by W(o), so it is of the log alone: whoever comes back a moment later starts
 anew, whatever batch that was in. Rows with open examples wait for them; rows with live links belong
-to a larger profile and stay; so do tombstones, which replays must meet.
+to a larger profile and stay; so do tombstones, which replays must meet, and words on consent.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def expires(lifetime: I64, closing: I64, rows: Fields) -> I64:
     """
     last = rows["last_ts"]
     stays = (rows["links"] > 0) | (rows["deleted_at"] != 0) | (last == 0)
-    stays |= (closing < NEVER) | (lifetime == NEVER)
+    stays |= (closing < NEVER) | (lifetime == NEVER) | (rows["consent"] != 0)
     return np.where(stays, NEVER, last + np.where(stays, 0, lifetime))
 
 

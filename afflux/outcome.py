@@ -18,7 +18,8 @@ from afflux.position import Position
 class Control:
     """A control record, signature checked.
 
-    kind: "edge" (a link seen at another identity's shard), "unlink", "delete", "tick".
+    kind: "edge" (a link seen at another identity's shard), "unlink", "forget" (the other end was
+    deleted), "delete", "opt_out" and "opt_in" (of being scored), "tick".
     """
 
     kind: str
@@ -31,7 +32,7 @@ class Control:
     identity_hash: int
     """murmur2 of `identity`. Of a tick the number of its partition: it counts in that shard."""
     other: Identity | None = None
-    """The other end of an edge or unlink."""
+    """The other end of an edge or unlink; of a forget who was deleted."""
     event_id: str = ""
     """The event that made it."""
     origin: tuple[int, int, int] | None = None
@@ -116,7 +117,8 @@ class StepOutcome:
     scored: I32
     """Rows with new scores, by events or by their silence: the owners to announce."""
     deleted: I32
-    """Rows that became tombstones: served row, attributes, edges go; scores are retracted."""
+    """Rows whose scores are retracted: they became tombstones (attributes and edges go too), or
+    may no longer be scored."""
     expired: I64
     """Rows of which nothing is known any more: the fragment goes."""
     unscored: I64
@@ -134,3 +136,6 @@ class StepOutcome:
     """Shard -> its position after the step (same version as before; the shell sets the next)."""
     counters: Mapping[int, U64]
     """Shard -> what this step added, already inside `positions`."""
+    relinked: I32 = field(default_factory=lambda: np.empty(0, np.int32))
+    """Rows whose links a control record changed: owners to announce again, with whom they belong
+    to after the commit."""

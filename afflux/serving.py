@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afflux.columns import I32, I64, Bool
+from afflux.consent import scorable
 from afflux.scoring import Scorer, Scores, buckets
 from afflux.workspace import Rows, Workspace
 
@@ -18,7 +19,10 @@ def score(work: Workspace, scorer: Scorer, silent: I64, silent_at: I64) -> I32:
     silent: rows without an event, ascending; silent_at: time that they are scored as of.
     Where the last event of an owner is an opening, its vector is the owner's too.
     """
-    owners = (work.last_event >= 0).nonzero()[0]
+    owners = scorable(work, (work.last_event >= 0).nonzero()[0])
+    allowed = scorable(work, silent)
+    if len(allowed) < len(silent):
+        silent, silent_at = allowed, silent_at[np.isin(silent, allowed)]
     moved = work.opened_by[owners, 0] != work.last_event[owners]
     others = owners[moved]
     at = work.rows["last_ts"][owners]

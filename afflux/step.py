@@ -184,4 +184,5 @@ def _outcome(
         derived=links.addressed(work.derived),
         positions=counting.moved(spans, positions, added, chosen),
         counters=added,
+        relinked=np.array(sorted(work.relinked), np.int32),
     )

@@ -151,6 +151,8 @@ class Workspace:
         """Row -> how long it lives after its last event, where rows expire at all."""
         self.expired: Bool = np.zeros(n, np.bool_)
         """Rows that expired, though events may have followed."""
+        self.relinked: set[int] = set()
+        """Rows whose links a control record changed."""
 
     def edges_of(self, row: int) -> Edges:
         """Edges of a row as they are now."""

@@ -13,6 +13,7 @@ from gateway.model_quality import ModelQuality
 from gateway.profile_reading import ProfileReading
 from gateway.settings import GatewaySettings
 from gateway.subscriptions import Subscriptions
+from streams.privacy.desk import PrivacyDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,4 +28,5 @@ class Context:
     models: ModelQuality
     ingest: Ingest
     subscriptions: Subscriptions
+    privacy: PrivacyDesk
     health: Health

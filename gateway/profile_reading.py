@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from afflux.names import Identity
 from gateway.access import Caller
 from gateway.recent_answers import RecentAnswers
 from profile_store.found import Found
 
-FORM = 1
+FORM = 2
 """Of the answers: a change of what they look like changes their marks."""
 
 
@@ -28,6 +29,10 @@ class ProfileReader(Protocol):
         fresh: bool = False,
     ) -> Found:
         """Rows of these people."""
+        ...
+
+    async def deleted_at(self, identities: Sequence[Identity]) -> list[int]:
+        """Event time of the delete of each, 0 for those who were not deleted."""
         ...
 
     async def snapshots(self, models: Sequence[str]) -> list[bytes | None]:
@@ -62,6 +67,10 @@ class ProfileReading:
     def __init__(self, reader: ProfileReader, cached: int) -> None:
         self._reader = reader
         self._recent = RecentAnswers(cached)
+
+    def forget(self) -> None:
+        """Drop all answers that are kept: somebody was deleted."""
+        self._recent.clear()
 
     async def one(
         self, caller: Caller, namespace: str, id: str, wanted: Wanted, marks: frozenset[str]

@@ -42,6 +42,7 @@ async def run(
         [model.spec for model in chosen_models(settings)],
         streams,
         open_without_keys=is_loopback(settings.gateway.host),
+        secret=settings.secret.get_secret_value().encode(),
     )
     await serve(live.app, sock, stop, live.end_streams)
 
@@ -61,5 +62,10 @@ def gateway_settings(settings: Settings) -> GatewaySettings:
         max_streams=gateway.max_streams,
         cached_profiles=gateway.cached_profiles,
         event_bytes=limits.max_bytes,
-        rules=Rules(limits.max_identities, limits.skew_s * 1000, limits.horizon_days * DAY_MS),
+        rules=Rules(
+            limits.max_identities,
+            limits.skew_s * 1000,
+            limits.horizon_days * DAY_MS,
+            limits.placeholder_words,
+        ),
     )

@@ -84,6 +84,7 @@ def _enrich(
             max_identities=limits.max_identities,
             skew_ms=limits.skew_s * 1000,
             horizon_ms=limits.horizon_days * DAY_MS,
+            placeholders=limits.placeholder_words,
         ),
         secret,
         registry_of(settings.registry),
@@ -100,6 +101,7 @@ def _enrich(
         nonce=uuid.uuid4().bytes,
         monotonic=time.monotonic,
         wall_ms=_wall_ms,
+        metrics=metrics,
     )
 
 

@@ -102,6 +102,8 @@ def _parts(profile: Profile) -> Iterator[RenderableType]:
     if profile.engagement is not None:
         for line in facts(profile.engagement):
             yield Text(line)
+    if profile.opted_out is not None:
+        yield Text(f"may not be scored, by their own word of {day(profile.opted_out)}")
     for score in profile.scores.values():
         yield Text()
         yield from _score(score)

@@ -8,6 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from afflux.validation import PLACEHOLDERS
+
 Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
@@ -101,10 +103,21 @@ class LimitSettings(Group):
     horizon_days: int = Field(
         3650, ge=1, description="event time may be this many days before the record's timestamp"
     )
+    placeholders: str = Field(
+        ",".join(sorted(PLACEHOLDERS)),
+        description="identifiers that stand for nobody, so that an event with one is refused; "
+        "empty: none",
+    )
     bad_share: float = Field(
         0.5, gt=0, le=1, description="a worker stops when a larger share of recent records is bad"
     )
     bad_window: int = Field(2000, ge=1, description="how many recent records that share is of")
+
+    @property
+    def placeholder_words(self) -> frozenset[str]:
+        """The words of `placeholders`."""
+        words = (word.strip().lower() for word in self.placeholders.split(","))
+        return frozenset(filter(None, words))
 
 
 class WorkerSettings(Group):

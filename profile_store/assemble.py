@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from afflux.attributes import Value
 from afflux.catalog import Catalog
 from afflux.columns import I64, Kind
+from afflux.consent import last_word
 from afflux.features.channels import CHANNELS
 from afflux.features.decayed import pace
 from afflux.identity import profile_id_of
@@ -44,7 +45,7 @@ def assemble(
     at: time of the features, ms; None: of each person's last event. fresh: of features and scores
     as of its times, in place of `at` and of the scores that were served.
     """
-    merged = _merged(people, installation, catalog)
+    merged, words = _merged(people, installation, catalog)
     times = merged["last_ts"] if at is None else np.full(len(people), at, np.int64)
     if fresh is not None:
         times = fresh.times(merged["last_ts"])
@@ -62,7 +63,8 @@ def assemble(
         if not merged["last_ts"][p] and not attributes:
             profiles.append(None)
             continue
-        latest = latest_of[p]
+        refused = last_word(words[p])
+        latest = latest_of[p] if refused <= 0 else {}
         profiles.append(
             Profile(
                 profile_id_of(s.identity for s in stored),
@@ -75,7 +77,8 @@ def assemble(
                 at=None if matrix is None else EpochMs(int(times[p])),
                 features=_features(catalog, matrix, p, selection),
                 scores=_chosen(latest, selection),
-                open_examples=_examples(stored, installation, selection),
+                open_examples=_examples(stored, installation, selection) if refused <= 0 else (),
+                opted_out=EpochMs(refused) if refused > 0 else None,
                 selection=selection,
             )
         )
@@ -101,8 +104,8 @@ def _anew(
 
 def _merged(
     people: Sequence[Sequence[Stored]], installation: Installation, catalog: Catalog
-) -> NDArray[np.void]:
-    """One row a person, of the fragments of all identities."""
+) -> tuple[NDArray[np.void], list[list[int]]]:
+    """One row a person, of the fragments of all identities, and what each of them said last."""
     found = [
         (owner, stored.fragment)
         for owner, person in enumerate(people)
@@ -116,9 +119,12 @@ def _merged(
         data = [found[i][1] for i in at.tolist()]
         rows[at] = installation.layout(id).decode_fragments(data, catalog)
     owners = [owner for owner, _ in found]
+    words: list[list[int]] = [[] for _ in people]
+    for owner, word in zip(owners, rows["consent"].tolist(), strict=True):
+        words[owner].append(word)
     if owners == list(range(len(people))):
-        return rows  # one fragment each: the merge of one has its features
-    return merge(catalog, rows, np.array(owners, np.int64), len(people))
+        return rows, words  # one fragment each: the merge of one has its features
+    return merge(catalog, rows, np.array(owners, np.int64), len(people)), words
 
 
 def _attributes(person: Sequence[Stored]) -> dict[str, Value]:

@@ -24,6 +24,7 @@ from profile_store.commands import Command
 from profile_store.errors import StoreMisconfigured
 from profile_store.found import Found, Known
 from profile_store.fresh import FreshSource, Scoring
+from profile_store.identity_map import explain, read_edges
 from profile_store.installation import Installation
 from profile_store.keys import INSTALLATION, INSTALLATION_SLOT, Keys
 from profile_store.link import Link, connect
@@ -32,7 +33,9 @@ from profile_store.profile import Profile
 from profile_store.replies import checked
 from profile_store.selection import Selection
 from profile_store.snapshots import current_snapshots
+from profile_store.standing import Standing, standings
 from profile_store.stored import MergePolicy, fetch
+from profile_store.tombstones import deleted_at
 
 T = TypeVar("T")
 
@@ -122,6 +125,22 @@ class AsyncProfileStore:
     async def installation(self) -> Installation:
         """What the store says of itself now: shards, models, layouts."""
         return (await self._learn())[0]
+
+    async def identities(self, namespace: str, id: str) -> dict[str, Any]:
+        """A person's identities and links, explained: see `identity_map.explain`."""
+        start = identity_of(namespace, id)
+        _, keys, _ = self._known or await self._learn()
+        return explain(start, await read_edges(self._link, keys, start))
+
+    async def standings(self, shards: Sequence[int]) -> list[Standing]:
+        """How far workers are with each shard."""
+        _, keys, _ = self._known or await self._learn()
+        return await standings(self._link, keys, shards)
+
+    async def deleted_at(self, identities: Sequence[Identity]) -> list[int]:
+        """Event time of the delete of each, 0 for those who were not deleted."""
+        _, keys, _ = self._known or await self._learn()
+        return await deleted_at(self._link, keys, identities)
 
     async def close(self) -> None:
         """Drop the connections."""

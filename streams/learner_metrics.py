@@ -44,6 +44,10 @@ class LearnerMetrics:
         """So many records were no examples."""
         self._unreadable.inc(count)
 
+    def forgotten(self, count: int) -> None:
+        """So many were of people who were deleted, and were not learned."""
+        self._metrics.learner_forgotten.inc(count)
+
     def published(
         self,
         snapshots: Iterable[Snapshot],

@@ -27,6 +27,7 @@ from models.snapshot import Snapshot, SnapshotError, decode_stored, encode, vers
 from profile_store.contract import ShardStore
 from profile_store.errors import StoreError
 from profile_store.keys import current_key
+from streams.deleted_examples import without_deleted
 from streams.errors import BrokerUnavailable
 from streams.example_codec import ExampleDecoder
 from streams.learner_metrics import LearnerMetrics
@@ -56,6 +57,8 @@ class LearnStats:
     invalid: int
     unknown_model: int
     unreadable: int
+    forgotten: int
+    """Of people who were deleted: not learned."""
     snapshots: int
     offset: int
     metrics: Mapping[ModelName, Mapping[str, float]]
@@ -95,7 +98,7 @@ class LearnPlane:
         self._metrics = metrics or LearnerMetrics(Metrics())
         self._lock = asyncio.Lock()
         self._owned = False
-        self._unreadable = self._snapshots = 0
+        self._unreadable = self._snapshots = self._forgotten = 0
 
     @property
     def topics(self) -> Sequence[str]:
@@ -112,6 +115,7 @@ class LearnPlane:
             invalid=counts.invalid,
             unknown_model=self._learner.unknown,
             unreadable=self._unreadable,
+            forgotten=self._forgotten,
             snapshots=self._snapshots,
             offset=self._learner.offset,
             metrics={name: m.metrics() for name, m in self._learner.models.items()},
@@ -159,7 +163,10 @@ class LearnPlane:
                 "%d of the records %d to %d of %s are no examples of these features: skipped",
                 lost, records.base + base, records.base + end - 1, records.topic,
             )  # fmt: skip
-        for part in slices(examples, _SLICE):
+        known = await without_deleted(self._store, examples)
+        self._metrics.forgotten(len(examples) - len(known))
+        self._forgotten += len(examples) - len(known)
+        for part in slices(known, _SLICE):
             self._learner.learn(part)
             await asyncio.sleep(0)
         self._tell_news()

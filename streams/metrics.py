@@ -51,6 +51,10 @@ class Metrics:
             "paused_partitions", "Owned partition numbers that wait for store or broker.",
             ("plane",),
         )  # fmt: skip
+        self.shared_identities = self._counter(
+            "shared_identities",
+            "Identities that began to link too many people: their links no longer count.", (),
+        )  # fmt: skip
         self._learner()
         self._models()
 
@@ -65,6 +69,9 @@ class Metrics:
         )
         self.learner_unreadable = self._counter(
             "learner_unreadable", "Records that are no examples of these features.", ()
+        )
+        self.learner_forgotten = self._counter(
+            "learner_forgotten", "Examples of deleted people: dropped, not learned.", ()
         )
         self.snapshots = self._counter("snapshots", "Snapshots published, per model.", per_model)
         self.learner_lag = self._gauge(

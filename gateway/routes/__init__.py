@@ -2,11 +2,13 @@
 
 from gateway.routes.events import events
 from gateway.routes.health import health
+from gateway.routes.identities import identities
 from gateway.routes.keys import keys
+from gateway.routes.privacy import privacy
 from gateway.routes.profiles import profiles
 from gateway.routes.quality import quality
 from gateway.routes.scores import scores
 
-ROUTERS = (profiles, quality, events, scores, keys, health)
+ROUTERS = (profiles, quality, events, scores, privacy, identities, keys, health)
 
 __all__ = ["ROUTERS"]

@@ -158,7 +158,8 @@ class CommitPlanner:
     def _outboxes(
         self, identities: Sequence[Identity], shard: NDArray[np.int32], outcome: StepOutcome
     ) -> dict[int, Outbox]:
-        scored, slices = _sorted_by_shard(outcome.scored, shard)
+        told = np.union1d(outcome.scored, outcome.relinked)
+        scored, slices = _sorted_by_shard(told, shard)
         names = [identities[r] for r in scored.tolist()]
         owners = {s: names[part] for s, part in slices.items()}
         retracted = _grouped((int(shard[r]), identities[r]) for r in _gone(outcome))

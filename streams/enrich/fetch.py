@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from afflux.catalog import Catalog
 from afflux.columns import I32, I64, Bool
-from afflux.identity import MAX_IDENTITIES, Edges
+from afflux.identity import Edge, Edges, component
 from afflux.names import ATTRIBUTES, EVENTS, Identity
 from afflux.outcome import Fetched
 from afflux.shards import murmur2, shard_of
 from profile_store.contract import RowReply, RowRequest, ShardStore
+
+_NOW = 2**62
+"""Later than every event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,28 +163,30 @@ class RowFetcher:
         edges: Mapping[int, Edges],
         neighbours: Mapping[int, Sequence[Identity]],
     ) -> tuple[I32, list[bytes | None], dict[int, list[Identity]]]:
-        """Fragments of the other identities of every profile, breadth first over the edges."""
+        """Fragments of the other identities of every profile, which are those that readers see."""
         graph = {identities[r]: e for r, e in edges.items()}
-        reached = {
-            r: [identities[r], *_live(edges.get(r), neighbours.get(r, ()))]
+        of_row = {
+            r: _with(edges.get(r) or Edges(), neighbours.get(r, ()))
             for r in sorted(edges.keys() | neighbours.keys())
         }
-        reached = {r: _unique(ids) for r, ids in reached.items() if len(ids) > 1}
+        of_row = {r: e for r, e in of_row.items() if e.live}
         rows: dict[Identity, bytes | None] = {}
-        frontier = _unique(i for ids in reached.values() for i in ids[1:])
-        while frontier:
-            for identity, fragment, edge in await self._read_foreign(frontier):
+        while True:
+            reached = {r: self._reached(identities[r], e, graph) for r, e in of_row.items()}
+            missing = _unique(i for ids in reached.values() for i in ids[1:] if i not in rows)
+            if not missing:
+                break
+            for identity, fragment, edge in await self._read_foreign(missing):
                 rows[identity] = fragment
                 graph.setdefault(identity, edge)
-            frontier = []
-            for r, ids in reached.items():
-                grown = _unique([*ids, *(o for i in ids if i in graph for o in graph[i].others())])
-                reached[r] = grown[:MAX_IDENTITIES]
-                frontier += [i for i in reached[r][1:] if i not in rows]
-            frontier = _unique(frontier)
+        reached = {r: ids for r, ids in reached.items() if len(ids) > 1}
         owner = [r for r, ids in reached.items() for i in ids[1:] if rows[i] is not None]
         linked = [rows[i] for ids in reached.values() for i in ids[1:] if rows[i] is not None]
         return np.array(owner, np.int32), linked, reached
+
+    @staticmethod
+    def _reached(start: Identity, edges: Edges, graph: Mapping[Identity, Edges]) -> list[Identity]:
+        return component(start, lambda i: edges if i == start else graph.get(i))
 
     async def _read_foreign(
         self, identities: Sequence[Identity]
@@ -275,8 +280,11 @@ def _due_rows(
 _NONE_DUE = np.empty(0, np.int64)
 
 
-def _live(edges: Edges | None, more: Sequence[Identity]) -> list[Identity]:
-    return [*(edges.others() if edges is not None else ()), *more]
+def _with(edges: Edges, more: Sequence[Identity]) -> Edges:
+    """With links that this very batch names: the newest."""
+    for other in more:
+        edges = edges.put(other, Edge(_NOW, "", True))
+    return edges
 
 
 def _unique(identities: Iterable[Identity]) -> list[Identity]:

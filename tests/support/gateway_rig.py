@@ -28,8 +28,12 @@ from profile_store.memory import MemoryShardStore
 from store_people import PARTITIONS, SHARDS, describe, fold, link, purchase, view
 from streams.errors import BrokerUnavailable
 from streams.ports import TP, Message
+from streams.privacy.desk import PrivacyDesk
+from streams.privacy.holdings import Configs
+from streams.topics import TOPICS
 
 LOG = "0a0b0c0d"
+SECRET = b"a secret of the tests"
 
 
 class MemoryLink:
@@ -114,7 +118,11 @@ class MemoryDelivery:
         if self.away:
             raise BrokerUnavailable("the broker is switched off")
         self.sent.extend(messages)
-        return {}
+        ends: dict[TP, int] = {}
+        for sent in self.sent:
+            where = sent.topic, sent.partition or 0
+            ends[where] = ends.get(where, 0) + 1
+        return ends
 
 
 @dataclass
@@ -150,14 +158,20 @@ def rig(folder: Path, **settings: Any) -> Rig:
     hub = ScoreHub(limits.queue_updates, limits.max_streams)
     log, delivery, keys = MemoryScoreLog(hub), MemoryDelivery(), KeyFile(folder / "keys.json")
     log.follow(hub)
+    reader = AsyncProfileStore(link=memory, scoring=fixed_scoring)
+
+    async def configs() -> Configs:
+        return {topic.name: topic.configs for topic in TOPICS}
+
     context = build_context(
         limits,
         keys,
-        AsyncProfileStore(link=memory, scoring=fixed_scoring),
+        reader,
         CATALOG.models,
         lambda: delivery,
         hub,
         log,
+        PrivacyDesk(reader, lambda: delivery, configs, SECRET),
         open_without_keys=True,
     )
     return Rig(create_app(context), shards, memory, hub, log, delivery, keys)
