@@ -22,8 +22,8 @@ FEATURES = (
     "bought_again_by_others", "history", "pause_small_baskets", "size_small_baskets",
     "pause_bought_before",
 )  # fmt: skip
-"""Logarithms, but for the flags. rate is the share of the person's recent baskets with the item, with
-the item's popularity as one basket more: who has no history is ranked by popularity."""
+"""Logarithms, but for the flags. rate is the share of the person's recent baskets with the item,
+with the item's popularity as one basket more: who has no history is ranked by popularity."""
 
 _DAY = 86_400.0
 _MAX_OVERDUE = 3.0

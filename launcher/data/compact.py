@@ -6,9 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
-from numpy.typing import NDArray
 
-from afflux.columns import KIND_OF_EVENT_TYPE, Kind
+from afflux.columns import KIND_OF_EVENT_TYPE, U64, Kind
 from afflux.names import Identity
 from launcher.data.shape import DataSet
 from launcher.evaluation.basket_log import ITEM, ItemRows, key_of
@@ -51,15 +50,17 @@ def compact_items(data: DataSet) -> ItemRows:
     lines = items.flatten()
     rows["category"] = _hashes(lines.field("category"))
     rows["product"] = _hashes(lines.field("SKU"))
-    return rows[np.array(bought, np.bool_)[kinds.indices.to_numpy()][of]]
+    found: ItemRows = rows[np.array(bought, np.bool_)[kinds.indices.to_numpy()][of]]
+    return found
 
 
-def _hashes(column: pa.Array) -> NDArray[np.uint64]:
+def _hashes(column: pa.Array) -> U64:
     """Of each text; 0 of what is null or empty."""
     coded = column.dictionary_encode()
     names = coded.dictionary.cast(pa.binary()).to_pylist()
     keys = np.array([key_of(name) for name in names] + [0], np.uint64)
-    return keys[pc.fill_null(coded.indices, len(names)).to_numpy()]
+    found: U64 = keys[pc.fill_null(coded.indices, len(names)).to_numpy()]
+    return found
 
 
 def _codes(column: pa.ChunkedArray) -> pa.DictionaryArray:

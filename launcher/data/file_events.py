@@ -82,13 +82,15 @@ class FileEvents:
         for name, column in (("category", columns.category), ("product", columns.product)):
             if column is not None:
                 items[name] = self._keys(block, column)[keep]
-        return items[events["kind"] == Kind.PURCHASE]
+        bought: ItemRows = items[events["kind"] == Kind.PURCHASE]
+        return bought
 
     def _keys(self, block: Block, column: str) -> U64:
         coded = self._coded(block, column)
         names = coded.dictionary.cast(pa.binary()).to_pylist()
         keys = np.array([key_of(name) for name in names] + [0], np.uint64)
-        return keys[pc.fill_null(coded.indices, len(names)).to_numpy()]
+        found: U64 = keys[pc.fill_null(coded.indices, len(names)).to_numpy()]
+        return found
 
     def _people(self, block: Block) -> Any:
         column = self._mapping.identity.column

@@ -56,7 +56,8 @@ def choose(names: Sequence[str], outcomes: Outcomes) -> list[Model]:
         if name not in known and name not in outcomes:
             raise LauncherError(
                 f"there is no model {name!r}",
-                hint=f"there are {', '.join([*known, *(r.name for r in RECOMMENDERS)])}; or say its outcome, with "
+                hint=f"there are {', '.join([*known, *(r.name for r in RECOMMENDERS)])}; or say "
+                "its outcome, with "
                 f'--outcome "{name}: no commerce.purchases within 14d" or in the mapping',
             )
     return [_model(name, outcomes.get(name), known) for name in wanted]

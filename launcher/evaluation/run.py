@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -56,7 +56,6 @@ def run(options: Options, console: Console) -> Result:
     if options.batch and models:
         check_installed()
     with _bar(console) as bar, _read(options.file, mapping, bar) as (log, items, skipped):
-        result, notes = Result(0, 0, 0.0, {}), []
         if models:
             tasks = {"replay": bar.add_task("learning as it goes", total=1.0)}
             if options.batch:
@@ -66,14 +65,15 @@ def run(options: Options, console: Console) -> Result:
                 lambda what, share: bar.update(tasks[what], completed=share),
             )  # fmt: skip
             notes = _notes(result, engine, log, mapping, skipped)
-        elif skipped:
-            notes = [_left_out(skipped)]
-        found = {r.name: _recommended(r, items, asked.since, bar) for r in recommenders}
+        else:
+            events = sum(len(block) for block in log.blocks(_ROWS))
+            result = Result(events, len(log.identities), 0.0, {})
+            notes = [_left_out(skipped)] * bool(skipped)
+        found = {str(r.name): _recommended(r, items, asked.since, bar) for r in recommenders}
     notes += [f"{n}: no basket can be judged" for n, model in found.items() if not model.examples]
-    return Result(
-        result.events or log.done, result.profiles or len(log.identities),
-        time.perf_counter() - began, {**result.models, **found}, notes,
-    )  # fmt: skip
+    return replace(
+        result, seconds=time.perf_counter() - began, models={**result.models, **found}, notes=notes
+    )
 
 
 def _recommended(
