@@ -13,11 +13,11 @@ from models.next_basket import RECOMMENDERS
 
 
 def recommended(data: DataSet, since_ms: int, models: list[str]) -> dict[str, Any]:
-    """Figures by name of the recommender; empty where people have nothing to choose from."""
+    """Figures of these recommenders by name; empty where people have nothing to choose from."""
     items = compact_items(data)
     found: dict[str, Any] = {}
     for recommender in RECOMMENDERS:
-        if models and recommender.name not in models:
+        if recommender.name not in models:
             continue
         if len(np.unique(items[recommender.column])) < 2:
             continue

@@ -64,7 +64,8 @@ def run(case: Case, models: Sequence[str], rules: Rules, batch: bool) -> dict[st
     if instead:
         sys.exit(instead)
     recommenders = [r.name for r in RECOMMENDERS]
-    baskets = recommended(data, case.since_ms, [n for n in models if n in recommenders])
+    asked = [n for n in models or recommenders if n in recommenders]
+    baskets = recommended(data, case.since_ms, asked)
     if models and all(n in recommenders for n in models):
         return {"from": case.since, "models": {}, "baskets": baskets}
     names = [n for n in models if n not in recommenders] or list(case.outcomes)
