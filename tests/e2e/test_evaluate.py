@@ -65,8 +65,9 @@ def test_against_batch(tmp_path: Path) -> None:
     assert set(models["soon"]["batch"]["lightgbm"]) == {"auc", "logloss", "ece"}
 
 
-def test_next_baskets_beside_baselines(tmp_path: Path) -> None:
+def test_next_baskets_beside_baselines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ranking figures of both recommenders and their baselines, from a day on; and a table."""
+    monkeypatch.setenv("COLUMNS", "160")  # the table is not folded
     path = write_lines(DATA, tmp_path / "lines.csv")
     m = tmp_path / "mapping.yaml"
     m.write_text(yaml.safe_dump(LINES))
