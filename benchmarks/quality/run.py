@@ -20,6 +20,7 @@ from time import process_time
 from typing import Any
 
 from afflux.columns import Kind
+from benchmarks.quality.baskets import recommended
 from benchmarks.quality.cases import CASES, Case
 from benchmarks.quality.page import page
 from launcher.data.choose import choose as choose_data
@@ -30,6 +31,7 @@ from launcher.evaluation.choice import choose
 from launcher.evaluation.compared import Asked, compared
 from launcher.evaluation.engine import EVERY_EVENT, Rules
 from models import discover
+from models.next_basket import RECOMMENDERS
 
 RESULTS = Path(__file__).parents[1] / "results"
 AT_PURCHASES = replace(EVERY_EVENT, openings=replace(EVERY_EVENT.openings, kinds=(Kind.PURCHASE,)))
@@ -61,7 +63,12 @@ def run(case: Case, models: Sequence[str], rules: Rules, batch: bool) -> dict[st
     data, instead = choose_data(case.data, None)
     if instead:
         sys.exit(instead)
-    names = list(models) or list(case.outcomes)
+    recommenders = [r.name for r in RECOMMENDERS]
+    asked = [n for n in models or recommenders if n in recommenders]
+    baskets = recommended(data, case.since_ms, asked)
+    if models and all(n in recommenders for n in models):
+        return {"from": case.since, "models": {}, "baskets": baskets}
+    names = [n for n in models if n not in recommenders] or list(case.outcomes)
     if not models and case.data is Name.completejourney:
         names += [m.spec.name for m in discover() if m.spec.name not in case.outcomes]
     chosen = choose(names, {n: w for n, w in case.outcomes.items() if n in names})
@@ -71,7 +78,12 @@ def run(case: Case, models: Sequence[str], rules: Rules, batch: bool) -> dict[st
     answer = result.to_json()
     for name, model in result.models.items():
         answer["models"][name] = {"outcome": model.outcome, **answer["models"][name]}
-    return {"from": case.since, "slots": engine.catalog.openings.slots, **answer}
+    return {
+        "from": case.since,
+        "slots": engine.catalog.openings.slots,
+        **answer,
+        "baskets": baskets,
+    }
 
 
 def _tell(what: str, share: float) -> None:
@@ -83,8 +95,9 @@ def _written(found: dict[str, Any]) -> dict[str, Any]:
     path = RESULTS / "quality.json"
     known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     for name, result in found.items():
-        models = {**known.get(name, {}).get("models", {}), **result["models"]}
-        known[name] = {**result, "models": models}
+        before = known.get(name, {})
+        parts = {p: {**before.get(p, {}), **result[p]} for p in ("models", "baskets")}
+        known[name] = {**before, **result, **parts}
     path.write_text(json.dumps(known, indent=1) + "\n")
     (RESULTS / "quality.md").write_text(page(known))
     return known

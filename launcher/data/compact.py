@@ -7,9 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from afflux.columns import KIND_OF_EVENT_TYPE, Kind
+from afflux.columns import KIND_OF_EVENT_TYPE, U64, Kind
 from afflux.names import Identity
 from launcher.data.shape import DataSet
+from launcher.evaluation.basket_log import ITEM, ItemRows, key_of
 from launcher.evaluation.event_log import EVENT, EventsInMemory
 
 
@@ -33,6 +34,33 @@ def compact(data: DataSet) -> EventsInMemory:
     events["kind"] = np.array(kinds, np.uint8)[types.indices.to_numpy()]
     names = people.dictionary.to_pylist()
     return EventsInMemory([Identity(f"{data.namespace}:{n}".encode()) for n in names], events)
+
+
+def compact_items(data: DataSet) -> ItemRows:
+    """Every line of all purchases, in the order of the data set."""
+    table = data.events.combine_chunks()
+    items = table["items"].combine_chunks()
+    of = np.repeat(np.arange(table.num_rows), np.diff(items.offsets.to_numpy()))
+    kinds = _codes(table["type"])
+    bought = [KIND_OF_EVENT_TYPE.get(t) is Kind.PURCHASE for t in kinds.dictionary.to_pylist()]
+    rows = np.zeros(len(of), ITEM)
+    events = compact(data).events[of]
+    for name in ("ts", "id", "who"):
+        rows[name] = events[name]
+    lines = items.flatten()
+    rows["category"] = _hashes(lines.field("category"))
+    rows["product"] = _hashes(lines.field("SKU"))
+    found: ItemRows = rows[np.array(bought, np.bool_)[kinds.indices.to_numpy()][of]]
+    return found
+
+
+def _hashes(column: pa.Array) -> U64:
+    """Of each text; 0 of what is null or empty."""
+    coded = column.dictionary_encode()
+    names = coded.dictionary.cast(pa.binary()).to_pylist()
+    keys = np.array([key_of(name) for name in names] + [0], np.uint64)
+    found: U64 = keys[pc.fill_null(coded.indices, len(names)).to_numpy()]
+    return found
 
 
 def _codes(column: pa.ChunkedArray) -> pa.DictionaryArray:

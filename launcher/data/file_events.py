@@ -11,11 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from afflux.columns import F64, KIND_OF_EVENT_TYPE, Bool, Kind
+from afflux.columns import F64, KIND_OF_EVENT_TYPE, U64, Bool, Kind
 from afflux.names import Identity
 from afflux.validation import MAX_ID_BYTES
 from launcher.data.file_blocks import Block, blocks
 from launcher.data.file_times import Times
+from launcher.evaluation.basket_log import ITEM, ItemRows, key_of
 from launcher.evaluation.errors import FileError, ValueFault
 from launcher.evaluation.event_log import EVENT, Events
 from launcher.evaluation.mapping import Mapping
@@ -36,17 +37,22 @@ class FileEvents:
 
     def __iter__(self) -> Iterator[Events]:
         """Events of a block each. Raises FileError, ValueFault."""
+        for events, _ in self.with_items():
+            yield events
+
+    def with_items(self) -> Iterator[tuple[Events, ItemRows]]:
+        """Events of a block each, and what was bought in it: no rows if no items are mapped."""
         m, rows = self._mapping, 0
         texts = [m.time.column] if m.time.formats[0] not in ("epoch_s", "epoch_ms") else []
         for block in blocks(self._path, m.format, m.delimiter, m.columns, texts):
             self.share = block.share
-            events = self._events(block)
+            events, keep = self._events(block)
             rows += len(events)
-            yield events
+            yield events, self._items(block, events, keep)
         if not rows:
             raise FileError(f"no row of {self._path} is left by what the mapping says to skip")
 
-    def _events(self, block: Block) -> Events:
+    def _events(self, block: Block) -> tuple[Events, Bool]:
         m = self._mapping
         events = np.zeros(block.rows, EVENT)
         keep: Bool = np.ones(block.rows, np.bool_)
@@ -59,9 +65,32 @@ class FileEvents:
             events["quantity"] = 1.0
         events["id"] = self._ids(block)
         if keep.all():
-            return events
+            return events, keep
         self.skipped += int(np.count_nonzero(~keep))
-        return events[keep]
+        return events[keep], keep
+
+    def _items(self, block: Block, events: Events, keep: Bool) -> ItemRows:
+        """Of rows that are kept and are purchases."""
+        columns = self._mapping.items
+        if columns is None:
+            return np.empty(0, ITEM)
+        items = np.zeros(len(events), ITEM)
+        for name in ("ts", "who"):
+            items[name] = events[name]
+        if self._mapping.id is not None or self._mapping.transaction is not None:
+            items["id"] = events["id"]
+        for name, column in (("category", columns.category), ("product", columns.product)):
+            if column is not None:
+                items[name] = self._keys(block, column)[keep]
+        bought: ItemRows = items[events["kind"] == Kind.PURCHASE]
+        return bought
+
+    def _keys(self, block: Block, column: str) -> U64:
+        coded = self._coded(block, column)
+        names = coded.dictionary.cast(pa.binary()).to_pylist()
+        keys = np.array([key_of(name) for name in names] + [0], np.uint64)
+        found: U64 = keys[pc.fill_null(coded.indices, len(names)).to_numpy()]
+        return found
 
     def _people(self, block: Block) -> Any:
         column = self._mapping.identity.column

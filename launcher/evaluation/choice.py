@@ -7,12 +7,41 @@ from dataclasses import replace
 
 from afflux.names import ModelName
 from launcher.errors import LauncherError
+from launcher.evaluation.errors import MappingError
+from launcher.evaluation.mapping import ItemColumns
 from launcher.evaluation.outcome_words import Wanted, parse
 from models import discover
 from models.contract import Model
+from models.next_basket import RECOMMENDERS, Recommender
+
+Chosen = tuple[list[Model], list[Recommender]]
 
 Outcomes = Mapping[str, str]
 """Name of a model -> its outcome in words."""
+
+
+def chosen(names: Sequence[str], outcomes: Outcomes, items: ItemColumns | None) -> Chosen:
+    """Models and recommenders, by name; all that the mapping has columns for if no name.
+
+    Raises LauncherError; MappingError for a recommender of items that are not mapped.
+    """
+    recommenders = {r.name: r for r in RECOMMENDERS}
+    for name in outcomes:
+        if name in recommenders:
+            raise LauncherError(f"{name} has no outcome: it predicts the next basket")
+    mapped = [r for r in RECOMMENDERS if items is not None and getattr(items, r.column)]
+    if not names:
+        return choose([], outcomes), mapped
+    wanted = [recommenders[ModelName(n)] for n in dict.fromkeys(names) if n in recommenders]
+    for recommender in wanted:
+        if recommender not in mapped:
+            raise MappingError(
+                f"{recommender.name} needs `items.{recommender.column}` in the mapping",
+                hint="the column whose values name what was bought, a line of a purchase a row; "
+                "docs/evaluate.md describes it",
+            )
+    others = [n for n in names if n not in recommenders]
+    return (choose(others, outcomes) if others else []), wanted
 
 
 def choose(names: Sequence[str], outcomes: Outcomes) -> list[Model]:
@@ -27,7 +56,8 @@ def choose(names: Sequence[str], outcomes: Outcomes) -> list[Model]:
         if name not in known and name not in outcomes:
             raise LauncherError(
                 f"there is no model {name!r}",
-                hint=f"there are {', '.join(known)}; or say its outcome, with "
+                hint=f"there are {', '.join([*known, *(r.name for r in RECOMMENDERS)])}; or say "
+                "its outcome, with "
                 f'--outcome "{name}: no commerce.purchases within 14d" or in the mapping',
             )
     return [_model(name, outcomes.get(name), known) for name in wanted]

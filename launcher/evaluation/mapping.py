@@ -92,6 +92,19 @@ class EventColumn(_Part):
         return self
 
 
+class ItemColumns(_Part):
+    """What was bought, where a row is a line of a purchase."""
+
+    category: str | None = None
+    product: str | None = None
+
+    @model_validator(mode="after")
+    def _one_at_least(self) -> ItemColumns:
+        if self.category is None and self.product is None:
+            raise ValueError("name the column of `category`, of `product`, or both")
+        return self
+
+
 class OpeningRule(_Part):
     """Which events open examples, where it is not the rule that is served."""
 
@@ -113,6 +126,8 @@ class Mapping(_Part):
     """Column whose value the items of one purchase share: they become one event."""
     amount: str | None = None
     quantity: str | None = None
+    items: ItemColumns | None = None
+    """What next-basket models are about."""
     format: Format | None = None
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     decimal: Literal[".", ","] = "."
@@ -135,10 +150,12 @@ class Mapping(_Part):
     @property
     def columns(self) -> dict[str, str]:
         """Key of the mapping -> column of the file."""
+        items = self.items or ItemColumns.model_construct()
         found = {
             "identity.column": self.identity.column, "time.column": self.time.column,
             "event.column": self.event.column, "id": self.id, "transaction": self.transaction,
             "amount": self.amount, "quantity": self.quantity,
+            "items.category": items.category, "items.product": items.product,
         }  # fmt: skip
         return {key: column for key, column in found.items() if column is not None}
 
@@ -183,7 +200,7 @@ def _tell(place: tuple[int | str, ...], kind: str, message: str) -> str:
 
 
 def _keys() -> list[str]:
-    parts = (Mapping, IdentityColumn, TimeColumn, EventColumn, OpeningRule)
+    parts = (Mapping, IdentityColumn, TimeColumn, EventColumn, ItemColumns, OpeningRule)
     return sorted({name for part in parts for name in part.model_fields})
 
 

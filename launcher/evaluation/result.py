@@ -20,6 +20,8 @@ class ModelResult:
     figures: Figures
     batch: Mapping[str, Figures] = field(default_factory=dict)
     """Name of the column -> its figures on the same rows; empty if nothing was compared."""
+    baselines: Mapping[str, Figures] = field(default_factory=dict)
+    """Of what needs no model, on the same rows: its name -> its figures."""
 
     def to_json(self) -> dict[str, Any]:
         """Figures that do not apply are left out."""
@@ -27,6 +29,8 @@ class ModelResult:
         found |= _rounded(self.figures)
         if self.batch:
             found["batch"] = {name: _rounded(f) for name, f in self.batch.items()}
+        if self.baselines:
+            found["baselines"] = {name: _rounded(f) for name, f in self.baselines.items()}
         return found
 
 

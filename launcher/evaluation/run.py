@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,15 +15,21 @@ from afflux.codes import Code
 from afflux.columns import KIND_OF_EVENT_TYPE
 from afflux.outcomes import Openings
 from launcher.errors import LauncherError
+from launcher.evaluation.basket_log import ITEM, ItemRows
+from launcher.evaluation.basket_replay import BasketReplay
 from launcher.evaluation.batch_oracle import check_installed
-from launcher.evaluation.choice import choose, named
+from launcher.evaluation.choice import chosen, named
 from launcher.evaluation.compared import Asked, compared
 from launcher.evaluation.engine import EVERY_EVENT, Engine, Rules
 from launcher.evaluation.errors import MappingError
 from launcher.evaluation.mapping import Mapping, OpeningRule, load
 from launcher.evaluation.outcome_words import OutcomeError, duration_ms
-from launcher.evaluation.result import Result
+from launcher.evaluation.result import ModelResult, Result
 from launcher.evaluation.runs import Runs
+from models.next_basket import Recommender
+
+_ROWS = 50_000
+"""Lines of purchases that are read at a time."""
 
 
 @dataclass(frozen=True)
@@ -43,21 +50,45 @@ def run(options: Options, console: Console) -> Result:
     began = time.perf_counter()
     mapping = load(options.mapping)
     outcomes = {**mapping.models, **named(options.outcomes, options.models)}
-    models = choose(options.models, outcomes)
+    models, recommenders = chosen(options.models, outcomes, mapping.items)
     rules = rules_of(options.openings or mapping.openings)
     asked = Asked(None if options.since is None else _day(options.since), options.batch)
-    if options.batch:
+    if options.batch and models:
         check_installed()
-    with _bar(console) as bar, _read(options.file, mapping, bar) as (log, skipped):
-        tasks = {"replay": bar.add_task("learning as it goes", total=1.0)}
-        if options.batch:
-            tasks["batch"] = bar.add_task("batch, trained weekly", total=1.0)
-        result, engine = compared(
-            models, log, rules, asked,
-            lambda what, share: bar.update(tasks[what], completed=share),
-        )  # fmt: skip
-        notes = _notes(result, engine, log, mapping, skipped)
-    return replace(result, seconds=time.perf_counter() - began, notes=notes)
+    with _bar(console) as bar, _read(options.file, mapping, bar) as (log, items, skipped):
+        if models:
+            tasks = {"replay": bar.add_task("learning as it goes", total=1.0)}
+            if options.batch:
+                tasks["batch"] = bar.add_task("batch, trained weekly", total=1.0)
+            result, engine = compared(
+                models, log, rules, asked,
+                lambda what, share: bar.update(tasks[what], completed=share),
+            )  # fmt: skip
+            notes = _notes(result, engine, log, mapping, skipped)
+        else:
+            events = sum(len(block) for block in log.blocks(_ROWS))
+            result = Result(events, len(log.identities), 0.0, {})
+            notes = [_left_out(skipped)] * bool(skipped)
+        found = {str(r.name): _recommended(r, items, asked.since, bar) for r in recommenders}
+    notes += [f"{n}: no basket can be judged" for n, model in found.items() if not model.examples]
+    return replace(
+        result, seconds=time.perf_counter() - began, models={**result.models, **found}, notes=notes
+    )
+
+
+def _recommended(
+    recommender: Recommender, items: Runs, since: int | None, bar: Progress
+) -> ModelResult:
+    task = bar.add_task(f"{recommender.name}, basket by basket", total=max(1, len(items)))
+    replay = BasketReplay(recommender, since)
+    blocks = items.blocks(_ROWS)
+    return replay.run(_told(blocks, lambda: bar.update(task, completed=items.done)))
+
+
+def _told(blocks: Iterator[ItemRows], told: Callable[[], None]) -> Iterator[ItemRows]:
+    for block in blocks:
+        yield block
+        told()
 
 
 def rules_of(openings: str | OpeningRule) -> Rules:
@@ -81,12 +112,12 @@ def rules_of(openings: str | OpeningRule) -> Rules:
 
 
 class _read:
-    """The file as a sorted log, in a `with`; yields it and how many rows were skipped."""
+    """The file as sorted logs, in a `with`; yields events, items, how many rows were skipped."""
 
     def __init__(self, path: Path, mapping: Mapping, bar: Progress) -> None:
         self._path, self._mapping, self._bar = path, mapping, bar
 
-    def __enter__(self) -> tuple[Runs, int]:
+    def __enter__(self) -> tuple[Runs, Runs, int]:
         from launcher.data.file_events import FileEvents
 
         m = self._mapping
@@ -96,24 +127,30 @@ class _read:
             file.identities, grouped=m.transaction is not None,
             repeats_dropped=nameless and m.duplicates == "drop", in_time=m.order == "time",
         )  # fmt: skip
+        self._items = Runs(file.identities, form=ITEM)
         task = self._bar.add_task(f"reading {self._path.name}", total=1.0)
         try:
-            for events in file:
+            for events, items in file.with_items():
                 self._runs.add(events)
+                self._items.add(items)
                 self._bar.update(task, completed=file.share)
         except BaseException:
-            self._runs.close()
+            self._close()
             raise
-        return self._runs, file.skipped
+        return self._runs, self._items, file.skipped
 
     def __exit__(self, *why: object) -> None:
+        self._close()
+
+    def _close(self) -> None:
         self._runs.close()
+        self._items.close()
 
 
 def _notes(result: Result, engine: Engine, log: Runs, mapping: Mapping, skipped: int) -> list[str]:
     counters, notes = engine.counters, []
     if skipped:
-        notes.append(f"{skipped:,} rows left out, as the mapping says")
+        notes.append(_left_out(skipped))
     if log.out_of_order and mapping.order == "time":
         notes.append(f"{log.out_of_order:,} rows stood after a later one: sorted by time")
     if counters[Code.duplicates]:
@@ -131,6 +168,10 @@ def _notes(result: Result, engine: Engine, log: Runs, mapping: Mapping, skipped:
                 "model was learned before them"
             )
     return notes
+
+
+def _left_out(rows: int) -> str:
+    return f"{rows:,} rows left out, as the mapping says"
 
 
 def _day(text: str) -> int:

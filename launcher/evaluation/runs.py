@@ -30,7 +30,8 @@ class Runs:
     """Implements `event_log.EventLog`. Fill it with `add`, then read it.
 
     grouped: rows of the same person, id and time are items of one event. repeats_dropped: rows
-    that are alike in everything but the id stand for one event.
+    that are alike in everything but the id stand for one event. form: of the rows; those of another
+    form than `EVENT`, with a `ts`, are sorted and nothing else.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Runs:
         repeats_dropped: bool = False,
         in_time: bool = True,
         run: int = RUN,
+        form: np.dtype[np.void] = EVENT,
     ) -> None:
         self.identities = identities
         self.done = 0
@@ -49,7 +51,7 @@ class Runs:
         self.out_of_order = 0
         """Rows that stand after a later one in the file."""
         self._grouped, self._dropped, self._in_time = grouped, repeats_dropped, in_time
-        self._run = run
+        self._run, self._form = run, form
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._waiting: list[Events] = []
         self._runs: list[_Window] = []
@@ -108,18 +110,18 @@ class Runs:
         self._waiting, self._held = [], 0
         if self._in_time:
             run = run[np.argsort(run["ts"], kind="stable")]
-        self._runs.append(self._stored(run) if to_disk else _Window(len(run), run))
+        self._runs.append(self._stored(run) if to_disk else _Window(self._form, len(run), run))
 
     def _stored(self, run: Events) -> _Window:
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="afflux-evaluate-")
         path = Path(self._folder.name) / str(len(self._runs))
         run.tofile(path)
-        return _Window(len(run), path=path)
+        return _Window(self._form, len(run), path=path)
 
     def _as_they_are(self) -> Iterator[Events]:
         """The last event of a window waits for the next one, which may have more items of it."""
-        waiting = np.empty(0, EVENT)
+        waiting = np.empty(0, self._form)
         for run in self._runs:
             while run.fill():
                 window = np.concatenate([waiting, run.take(None)])
@@ -140,6 +142,8 @@ class Runs:
     def _events(self, window: Events) -> Events:
         if self._grouped:
             return _grouped(window, in_time=self._in_time)
+        if self._form != EVENT:
+            return window
         again = _alike(window)
         self.repeats += int(again.sum())
         return window[~again] if self._dropped else window
@@ -148,13 +152,19 @@ class Runs:
 class _Window:
     """The part of a run that is in memory; the rest is in its file."""
 
-    def __init__(self, rows: int, whole: Events | None = None, path: Path | None = None) -> None:
-        self._rows, self._whole, self._path = rows, whole, path
+    def __init__(
+        self,
+        form: np.dtype[np.void],
+        rows: int,
+        whole: Events | None = None,
+        path: Path | None = None,
+    ) -> None:
+        self._form, self._rows, self._whole, self._path = form, rows, whole, path
         self.rewind()
 
     def rewind(self) -> None:
         """Back to the first row."""
-        self._held: Events = np.empty(0, EVENT)
+        self._held: Events = np.empty(0, self._form)
         self._at = 0
 
     @property
@@ -188,7 +198,7 @@ class _Window:
             more = self._whole[self._at : self._at + count]
         else:
             assert self._path is not None
-            more = np.fromfile(self._path, EVENT, count, offset=self._at * EVENT.itemsize)
+            more = np.fromfile(self._path, self._form, count, offset=self._at * self._form.itemsize)
         self._at += count
         self._held = np.concatenate([self._held, more]) if len(self._held) else more
 

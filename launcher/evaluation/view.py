@@ -13,7 +13,10 @@ FORMS: dict[str, tuple[str, Callable[[float], str]]] = {
     "logloss": ("log-loss", "{:.3f}".format),
     "ece": ("calibration error", "{:.3f}".format),
     "mae": ("mean error", "{:,.2f}".format),
-    "ndcg10": ("NDCG@10", "{:.3f}".format),
+    "recall10": ("recall@10", "{:.4f}".format),
+    "ndcg10": ("NDCG@10", "{:.4f}".format),
+    "recall10_repeat": ("of repeats", "{:.4f}".format),
+    "recall10_explore": ("of new items", "{:.4f}".format),
 }
 
 
@@ -40,6 +43,7 @@ def columns(model: ModelResult) -> Iterator[tuple[str, Figures]]:
     """Online first."""
     yield "afflux, online", model.figures
     yield from ((f"batch, {n}" if n != "baseline" else n, f) for n, f in model.batch.items())
+    yield from model.baselines.items()
 
 
 def _all(result: Result) -> Iterator[tuple[str, Figures]]:

@@ -7,10 +7,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 import pytest
 import yaml
 
-from evaluation_files import FLAT, write
+from evaluation_files import FLAT, LINES, write, write_lines
 from launcher.data.generated import generated
 from runtime_cli import afflux
 
@@ -64,6 +65,32 @@ def test_against_batch(tmp_path: Path) -> None:
     assert set(models["soon"]["batch"]["lightgbm"]) == {"auc", "logloss", "ece"}
 
 
+def test_next_baskets_beside_baselines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ranking figures of both recommenders and their baselines, from a day on; and a table."""
+    monkeypatch.setenv("COLUMNS", "160")  # the table is not folded
+    path = write_lines(DATA, tmp_path / "lines.csv")
+    m = tmp_path / "mapping.yaml"
+    m.write_text(yaml.safe_dump(LINES))
+    done = afflux(
+        "evaluate", str(path), "--mapping", str(m), "--model", "next_basket_category",
+        "--model", "next_basket_product", "--from", "2024-03-01", "--json", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    baskets = DATA.events.filter(pc.equal(DATA.events["type"], "commerce.purchases"))
+    assert result["events"] == baskets.num_rows
+    late = int(pc.sum(pc.greater_equal(baskets["timestamp"], 1_709_251_200_000)).as_py())
+    for name in ("next_basket_category", "next_basket_product"):
+        found = result["models"][name]
+        assert found["examples"] == late
+        assert set(found["baselines"]) == {"frequency", "popularity"}
+        for figures in (found, *found["baselines"].values()):
+            assert 0 < figures["ndcg10"] <= 1
+            assert 0 < figures["recall10"] <= 1
+    assert "recall@10" in done.stderr
+    assert "frequency" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("content", "changes", "options", "code", "why"),
     [
@@ -75,6 +102,7 @@ def test_against_batch(tmp_path: Path) -> None:
         ("x", {}, ["--outcome", "no such within 1d"], 1, "^^^^"),
         ("x", {}, ["--model", "none"], 1, "no model 'none'"),
         ("x", {}, ["--from", "soon"], 1, "no day"),
+        ("x", {}, ["--model", "next_basket_product"], 4, "`items.product` in the mapping"),
         ("x", {}, ["--against", "luck"], 2, "luck"),
     ],
 )

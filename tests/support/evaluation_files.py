@@ -73,6 +73,29 @@ def write(data: DataSet, path: Path) -> Path:
     return path
 
 
+def write_lines(data: DataSet, path: Path) -> Path:
+    """Lines of the purchases of a data set, one a row, as CSV."""
+    rows = [
+        (e["id"], e["person"], e["timestamp"], i["SKU"], i["category"], i["priceTotal"])
+        for e in data.events.to_pylist()
+        for i in e["items"]
+        if e["type"] == "commerce.purchases"
+    ]
+    head = "basket,who,at,sku,category,paid\n"
+    path.write_text(head + "".join(",".join(map(str, row)) + "\n" for row in rows))
+    return path
+
+
+LINES: dict[str, Any] = {
+    "identity": {"column": "who", "namespace": "person"},
+    "time": {"column": "at", "format": "epoch_ms"},
+    "event": {"type": "commerce.purchases"},
+    "transaction": "basket",
+    "amount": "paid",
+    "items": {"category": "category", "product": "sku"},
+}
+"""Of files that `write_lines` has made."""
+
 FLAT: dict[str, Any] = {
     "identity": {"column": "who", "namespace": "person"},
     "time": {"column": "at", "format": "epoch_ms"},

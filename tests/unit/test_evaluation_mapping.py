@@ -39,6 +39,8 @@ def test_the_smallest_mapping() -> None:
         ({"negative": "drop"}, "`negative`"),
         ({"id": "x", "transaction": "y"}, "either `id` or `transaction`"),
         ({"amount": 3}, "`amount`"),
+        ({"items": {}}, "`items`: name the column of `category`"),
+        ({"items": {"categorie": "c"}}, "`items.categorie` is no key; did you mean `category`"),
     ],
 )
 def test_every_mistake_names_its_key(changes: dict[str, Any], why: str) -> None:
