@@ -108,5 +108,6 @@ def _bury(work: Workspace, row: int, control: Control) -> None:
     work.served_changed[row] = False
     work.last_event[row] = -1
     work.deleted.add(row)
+    work.interests.clear(row)
     if len(work.edges_of(row)):
         work.edges[row] = Edges()

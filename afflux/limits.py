@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from afflux.interests.rules import DEFAULT_RULES, InterestRules
+
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 
@@ -18,3 +20,4 @@ class StepSettings:
     """How far an event time may lie past its record's timestamp and still move W."""
     edge_refresh_ms: int = DAY_MS
     """A link that is seen again is stored and sent again when it is so much newer."""
+    interests: InterestRules = DEFAULT_RULES

@@ -96,6 +96,9 @@ class Fetched:
     """Row whose profile the linked fragment belongs to, ascending."""
     linked: NDArray[np.void] | None = None
     """Fragments of linked identities (other rows of the same profile), aligned to it."""
+    interests: Mapping[int, bytes | None] = field(default_factory=dict)
+    """Row -> its stored interests, None where the store had none; of all rows with events whose
+    mentions count (`afflux.interests.rules.interested`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +131,5 @@ class StepOutcome:
     """Shard -> its position after the step (same version as before; the shell sets the next)."""
     counters: Mapping[int, U64]
     """Shard -> what this step added, already inside `positions`."""
+    interests: Mapping[int, bytes] = field(default_factory=dict)
+    """Row -> its interests to store, only where they changed; b"" where they are to go."""

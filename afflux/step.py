@@ -145,6 +145,8 @@ def _fold_stage(
         counters.add(shard[late], filled(int(late.sum()), _LATE))
     if len(events.link_event):
         links.see(work, events, passage, admitted.index)
+    if len(events.mentions):
+        work.interests.fold(events, admitted.index)
     fold(work, admitted)
 
 
@@ -194,4 +196,5 @@ def _outcome(
         derived=links.addressed(work.derived),
         positions=counting.moved(spans, positions, added, chosen),
         counters=added,
+        interests=work.interests.changes() if work.fetched.interests or work.deleted else {},
     )

@@ -52,12 +52,18 @@ def fetched_together(
         for place, part in zip(places, parts, strict=True)
         for r, e in part.edges.items()
     }
+    interests = {
+        int(place[r]): stored
+        for place, part in zip(places, parts, strict=True)
+        for r, stored in part.interests.items()
+    }
     return Fetched(
         [part.identities[i] for at, part in pieces for i in at.tolist()],
         np.concatenate([part.shard[at] for at, part in pieces]),
         np.concatenate([part.fragment[at] for at, part in pieces]),
         np.concatenate([part.served[at] for at, part in pieces]),
         edges,
+        interests=interests,
     ), places
 
 
@@ -71,6 +77,7 @@ def assert_part(together: StepOutcome, place: np.ndarray, alone: StepOutcome) ->
     ids = {back[r]: e for r, e in together.event_ids.items() if r in back}
     assert ids == alone.event_ids
     assert {back[r]: e for r, e in together.edges.items() if r in back} == alone.edges
+    assert {back[r]: e for r, e in together.interests.items() if r in back} == alone.interests
     assert {back[r] for r in together.deleted.tolist() if r in back} == set(alone.deleted.tolist())
     mine = together.closed[[int(r) in back for r in together.closed["row"]]].copy()
     mine["row"] = [back[int(r)] for r in mine["row"]]

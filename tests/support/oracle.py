@@ -16,6 +16,7 @@ from afflux.limits import StepSettings
 from afflux.names import Identity
 from afflux.outcome import Control, Rejected
 from afflux.position import NONE_MS, Watermark
+from interest_oracle import Interests, Mention
 from oracle_row import DAY, MOST, Row, Slot
 
 EdgeState = tuple[int, str, bool]
@@ -36,6 +37,7 @@ class Event:
     amount: float
     quantity: float
     links: tuple[Identity, ...] = ()
+    mentions: tuple[Mention, ...] = ()
 
 
 Record = Event | Control | Rejected
@@ -68,6 +70,9 @@ class Oracle:
         self.settings = settings
         self.rows: dict[Identity, Row] = {}
         self.edges: dict[Identity, dict[Identity, EdgeState]] = defaultdict(dict)
+        self.interests: dict[Identity, Interests] = defaultdict(
+            lambda: Interests(settings.interests)
+        )
         self.counters: dict[int, list[int]] = defaultdict(lambda: [0] * 32)
         self.origins: dict[int, dict[int, tuple[int, int]]] = defaultdict(dict)
         self.closed: dict[int, list[Closed]] = defaultdict(list)
@@ -126,6 +131,8 @@ class Oracle:
         self._close(e.identity, before)
         self._see_links(e, row, before)
         self._count(row, e)
+        if e.mentions:
+            self.interests[e.identity].fold(e.offset, e.timestamp, e.kind, e.mentions)
         row.fold(e.timestamp, e.kind, e.amount, e.quantity, e.id_hash)
         row.last_offset = e.offset
         self._open(row, e)
@@ -261,6 +268,7 @@ class Oracle:
         if c.kind == "delete":
             self.rows[c.identity] = self._new_row(c.offset, c.timestamp)
             self.edges.pop(c.identity, None)
+            self.interests.pop(c.identity, None)
         elif c.other is not None:
             edge = (c.timestamp, c.event_id, c.kind == "edge")
             if self._put(c.identity, row, c.other, edge, self.w):
