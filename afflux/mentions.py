@@ -21,7 +21,7 @@ class Subject(IntEnum):
     TAG = 4
 
 
-MOST_BYTES = 128
+MOST_BYTES = 64
 """Bytes that are kept of an id and of a name; the hash is that of the whole id."""
 
 TEXT = np.dtype([("id_at", "<i8"), ("name_at", "<i8"), ("id_size", "u1"), ("name_size", "u1")])
@@ -49,7 +49,7 @@ class Mentions:
         return len(self.table)
 
     def moved(self, place: NDArray[np.integer[Any]]) -> Mentions:
-        """Event i is now at `place[i]`, and gone where that is negative; the order of events stays.
+        """Event i is now at `place[i]`, and gone where that is negative.
 
         >>> NO_MENTIONS.moved(np.array([0, 1])) is NO_MENTIONS
         True
@@ -59,7 +59,9 @@ class Mentions:
         event = place[self.table["event"]]
         kept = event >= 0
         table = self.table[kept]
-        table["event"] = event[kept]
+        table["event"] = event = event[kept]
+        if (event[1:] < event[:-1]).any():
+            table = table[event.argsort(kind="stable")]
         return Mentions(table, self.data) if len(table) else NO_MENTIONS
 
     def between(self, first: int, last: int) -> Mentions:

@@ -17,6 +17,7 @@ from afflux.features.decayed import pace
 from afflux.identity import profile_id_of
 from afflux.merge import merge
 from afflux.names import EpochMs, Identity, ModelName
+from profile_store.affinities import affinities
 from profile_store.errors import StoreMisconfigured
 from profile_store.installation import Installation
 from profile_store.layouts import layout_id
@@ -63,6 +64,7 @@ def assemble(
                 at=None if matrix is None else EpochMs(int(times[p])),
                 features=_features(catalog, matrix, p, selection),
                 scores=_chosen(latest, selection),
+                affinities=affinities(stored, int(times[p]), selection),
                 open_examples=_examples(stored, installation, selection),
                 selection=selection,
             )

@@ -36,7 +36,7 @@ def full_size(slots: Sequence[int]) -> int:
     """The most bytes that a row with so many slots can have.
 
     >>> full_size([16] * 5)
-    21954
+    11714
     """
     return HEAD.itemsize + sum(slots) * (SLOT.itemsize + 2 * MOST_BYTES)
 
