@@ -23,7 +23,7 @@ nonces = st.sampled_from([NONCE, OTHER])
 datasets = st.sampled_from([EVENTS, ATTRIBUTES])
 
 commits = st.builds(
-    lambda shard, expected, version, nonce, outbox, rows, served, attributes, edges, gone, due, things: (
+    lambda shard, expected, version, nonce, outbox, rows, served, attributes, edges, gone, due, i: (
         Commit(
             shard,
             expected,
@@ -35,7 +35,7 @@ commits = st.builds(
             edges,
             gone,
             due,
-            things,
+            i,
         )
     ),
     st.integers(0, 1),

@@ -213,7 +213,7 @@ async def test_rows_replace_whatever_is_there(harness: Harness) -> None:
 
 
 async def test_empty_values_delete(harness: Harness) -> None:
-    """b"" deletes attributes, edges and interests, `forget` deletes the served row; their keys are gone."""
+    """b"" deletes attributes, edges and interests, `forget` the served row; keys are gone."""
     await harness.store.commit(
         [
             first(
