@@ -74,7 +74,7 @@ def folded(log: Sequence[Event], cuts: Sequence[int]) -> dict[Identity, bytes]:
 
 
 @pytest.mark.parametrize("few", [1, 4, 10_000], ids=["rounds", "both", "one by one"])
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(drafts=EVENTS, cuts=st.lists(st.integers(1, 60), min_size=1, max_size=8))
 def test_any_cutting_gives_the_bytes_of_the_oracle(
     few: int, drafts: list[tuple[Identity, int, int, Kind, tuple[Mention, ...]]], cuts: list[int]
@@ -90,7 +90,7 @@ def test_any_cutting_gives_the_bytes_of_the_oracle(
     assert stored == {i: row for i, o in oracles.items() if (row := o.encode())}
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(drafts=EVENTS)
 def test_weights_lie_between_the_truth_and_a_share_of_all(
     drafts: list[tuple[Identity, int, int, Kind, tuple[Mention, ...]]],
@@ -120,7 +120,7 @@ def test_weights_lie_between_the_truth_and_a_share_of_all(
             assert thing in told or weight <= slack
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(drafts=EVENTS, seed=st.randoms(use_true_random=False))
 def test_merge_takes_people_in_any_order(
     drafts: list[tuple[Identity, int, int, Kind, tuple[Mention, ...]]], seed: Random
