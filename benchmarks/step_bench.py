@@ -125,8 +125,8 @@ def run(keys: str, size: int, events: int, items: int = 0) -> tuple[float, float
         interests.update({int(people[r]): row for r, row in out.interests.items()})
         positions |= out.positions
         mark = out.positions[next(iter(moving))].topics[0].watermark
-    size = float(np.mean([len(row) for row in interests.values()])) if interests else 0.0
-    return float(np.mean(spent)), float(np.median(spent)), touched // len(spent), closed, size
+    kept = float(np.mean([len(row) for row in interests.values()])) if interests else 0.0
+    return float(np.mean(spent)), float(np.median(spent)), touched // len(spent), closed, kept
 
 
 def main() -> None:

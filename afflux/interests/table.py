@@ -132,9 +132,11 @@ class InterestTable:
         head["base"] = slots.base[unit].reshape(n, SUBJECTS)
         head["half_life"] = self._rules.half_life_days
         head["last_offset"] = self._last[at]
-        used = np.arange(slots.hash.shape[1]) < slots.count[unit][:, None]
-        text = slots.text[unit][used]
+        count = slots.count[unit]
+        of = np.repeat(unit, count)
+        place = np.arange(len(of)) - np.repeat(np.cumsum(count) - count, count)
+        text = slots.text[of, place]
         slot = np.empty(len(text), SLOT)
-        slot["hash"], slot["weight"] = slots.hash[unit][used], slots.weight[unit][used]
+        slot["hash"], slot["weight"] = slots.hash[of, place], slots.weight[of, place]
         slot["id_size"], slot["name_size"] = text["id_size"], text["name_size"]
         return encode(head, slot, text, np.concatenate(self._data))

@@ -29,7 +29,7 @@ def get(
         typer.Option(help="Comma-separated, such as scores.churn,attributes. Implies --json."),
     ] = None,
 ) -> None:
-    """Show the live profile of a person: attributes, facts, scores and the reasons for them.
+    """Show the live profile of a person: attributes, facts, interests, scores and their reasons.
 
     Exit code 1 where nothing is known of this identity.
     """

@@ -107,7 +107,7 @@ async def test_interests_go_with_the_person(
     delete(logs, "crm:1", START + DAY)
     await worker.drain()
     (left,) = raw.keys("i:*")
-    assert bytes(left).endswith(b":crm:2")
+    assert str(left).endswith(":crm:2'")
     await seen("crm:1", START + DAY - 1, "late")
     assert raw.keys("i:*") == [left]
     await seen("crm:1", START + 2 * DAY, "cup")
