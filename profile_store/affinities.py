@@ -21,6 +21,10 @@ KINDS: dict[str, Subject] = {
 }
 
 
+MOST = 20
+"""Things of a kind in a profile; rows hold more."""
+
+
 def affinities(
     person: Sequence[Stored], at: int, selection: Selection
 ) -> dict[str, tuple[Affinity, ...]]:
@@ -31,7 +35,8 @@ def affinities(
     if not selection.wants("affinities"):
         return {}
     try:
-        found = interests_at([(stored.identity, stored.interests) for stored in person], at)
+        rows = [(stored.identity, stored.interests) for stored in person]
+        found = interests_at(rows, at, [MOST] * len(Subject))
     except RowError as error:
         raise StoreMisconfigured(f"stored interests are damaged: {error}") from None
     return {

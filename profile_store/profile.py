@@ -132,7 +132,7 @@ class Profile:
         at: time of `features`, ms; None where they were not asked for.
         features: as the models see them (most are logarithms), rounded to float16.
         scores: by model; the latest of all identities.
-        affinities: the strongest first, by kind: categories, products, and of content pages,
+        affinities: the 20 strongest first, by kind: categories, products, and of content pages,
             sections and tags; at the time `at`, else at that of the last event. An empty tuple
             where nothing is known.
         open_examples: by identity and time.

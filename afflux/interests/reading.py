@@ -55,6 +55,8 @@ def interests_at(
     a damaged row.
     """
     known = sorted((identity, row) for identity, row in rows if row)
+    if not known:
+        return {subject: [] for subject in Subject}
     merged = [_Merged() for _ in Subject]
     head, slots, texts, data = decode([row for _, row in known])
     content = data.tobytes()

@@ -40,7 +40,7 @@ class InterestRules:
     """By subject. Rows of other half-lives or with more slots are refused."""
 
     half_life_days: tuple[int, ...] = (90, 90, 30, 30, 30)
-    slots: tuple[int, ...] = (16, 16, 16, 16, 16)
+    slots: tuple[int, ...] = (64, 64, 16, 16, 16)
 
     def __post_init__(self) -> None:
         """Refuse what cannot hold."""

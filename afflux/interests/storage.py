@@ -35,8 +35,8 @@ SLOT = np.dtype([("hash", "<u8"), ("weight", "<f8"), ("id_size", "u1"), ("name_s
 def full_size(slots: Sequence[int]) -> int:
     """The most bytes that a row with so many slots can have.
 
-    >>> full_size([16] * 5)
-    11714
+    >>> full_size([64, 64, 16, 16, 16])
+    25730
     """
     return HEAD.itemsize + sum(slots) * (SLOT.itemsize + 2 * MOST_BYTES)
 

@@ -44,11 +44,11 @@ def test_a_row_is_as_long_as_what_is_known() -> None:
     full = [
         Mention(s, 100 * s + n + 1, b"i" * MOST_BYTES, b"n" * MOST_BYTES)
         for s in Subject
-        for n in range(40)
+        for n in range(80)
     ]
     row = after([view(0, *full)])
     assert row is not None
-    assert len(row) == full_size(DEFAULT_RULES.slots) == 11_714
+    assert len(row) == full_size(DEFAULT_RULES.slots) == 25_730
 
 
 @pytest.mark.parametrize("cut", [1, HEAD.itemsize - 1, HEAD.itemsize + 5, -1])
@@ -66,7 +66,7 @@ def test_damaged_rows_are_refused(cut: int) -> None:
 def test_rows_of_other_rules_are_refused() -> None:
     """Weights of other half-lives cannot be added to, and things do not vanish silently."""
     row = after([view(0, TEA, CUP)])
-    for rules in (InterestRules((60, 90, 30, 30, 30)), InterestRules(slots=(1, 16, 16, 16, 16))):
+    for rules in (InterestRules((60, 90, 30, 30, 30)), InterestRules(slots=(1, 64, 16, 16, 16))):
         with pytest.raises(RowError, match=r"half-lives|more slots"):
             after([view(1, TEA)], row, rules)
     for wrong in (
