@@ -117,7 +117,7 @@ def _product_views(
             np.arange(rows + 1, dtype=np.int32),
             SKU=texts(pa.array(kind * 100 + rng.integers(0, 20, rows))),
             name=category,
-            quantity=pa.nulls(rows, pa.int64()),
+            quantity=pa.array(np.ones(rows, np.int64)),
             priceTotal=pa.nulls(rows, pa.float64()),
             category=category,
         ),
