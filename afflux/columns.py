@@ -9,6 +9,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from afflux.mentions import NO_MENTIONS, Mentions
 from afflux.names import Identity
 
 I64 = NDArray[np.int64]
@@ -81,6 +82,8 @@ class EventColumns:
     link_event: I32
     link_identity: I32
     link_names: Sequence[Identity]
+    mentions: Mentions = NO_MENTIONS
+    """Things that the events are about."""
 
     def __len__(self) -> int:
         return len(self.offset)
@@ -108,6 +111,7 @@ class EventColumns:
             link_event=place[self.link_event[kept]],
             link_identity=self.link_identity[kept],
             link_names=self.link_names,
+            mentions=self.mentions.moved(place),
         )
 
     def between(self, first: int, last: int) -> EventColumns:
@@ -129,6 +133,7 @@ class EventColumns:
             link_event=self.link_event[linked] - np.int32(first),
             link_identity=self.link_identity[linked],
             link_names=self.link_names,
+            mentions=self.mentions.between(first, last),
         )
 
 

@@ -136,6 +136,7 @@ def _bury(work: Workspace, row: int, control: Control) -> None:
     work.rows["deleted_at"][row] = deleted_at
     work.rows["last_offset"][row] = control.offset
     retract(work, row)
+    work.interests.clear(row)
     edges = work.edges_of(row)
     if len(edges):
         _tell_to_forget(work, row, control, [other for other, _ in edges])

@@ -65,6 +65,8 @@ def expire(work: Workspace, row: I64, w: I64) -> None:
     work.changed[gone] = work.served_changed[gone] = False
     work.last_event[gone] = -1
     work.expired[gone] = True
+    for r in gone.tolist():
+        work.interests.clear(r)
 
 
 def lives(work: Workspace, s: Stretch) -> Iterator[Stretch]:

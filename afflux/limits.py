@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from afflux.interests.rules import DEFAULT_RULES, InterestRules
+
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 
@@ -43,3 +45,4 @@ class StepSettings:
     """A link that is seen again is stored and sent again when it is so much newer."""
     silence: Silence = Silence()
     expiry: Expiry = Expiry()
+    interests: InterestRules = DEFAULT_RULES

@@ -99,6 +99,9 @@ class Fetched:
     """Fragments of linked identities (other rows of the same profile), aligned to it."""
     due: I64 = field(default_factory=lambda: np.empty(0, np.int64))
     """Stored deadline of each row that was found due, 0 of the others; may be left out."""
+    interests: Mapping[int, bytes | None] = field(default_factory=dict)
+    """Row -> its stored interests, None where the store had none; of all rows with events whose
+    mentions count (`afflux.interests.rules.interested`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,3 +142,5 @@ class StepOutcome:
     relinked: I32 = field(default_factory=lambda: np.empty(0, np.int32))
     """Rows whose links a control record changed: owners to announce again, with whom they belong
     to after the commit."""
+    interests: Mapping[int, bytes] = field(default_factory=dict)
+    """Row -> its interests to store, only where they changed; b"" where they are to go."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from afflux.columns import EventColumns
 from afflux.limits import StepSettings
+from afflux.mentions import joined
 from afflux.outcome import Batch, Control
 from afflux.position import Watermark
 from afflux.watermark import Passage, after
@@ -72,6 +73,7 @@ def all_events(spans: Sequence[Span]) -> EventColumns:
         if links
         else first.link_identity,
         link_names=first.link_names if shared else [name for e in parts for name in e.link_names],
+        mentions=joined([e.mentions for e in parts], [len(e) for e in parts]),
     )
 
 

@@ -151,6 +151,8 @@ def _fold_stage(
             counters.add(shard[late], filled(int(late.sum()), _LATE))
         if len(events.link_event):
             links.see(work, events, passage, admitted.index)
+        if len(events.mentions):
+            work.interests.fold(events, admitted.index)
         fold(work, admitted)
 
 
@@ -185,4 +187,11 @@ def _outcome(
         positions=counting.moved(spans, positions, added, chosen),
         counters=added,
         relinked=np.array(sorted(work.relinked), np.int32),
+        interests=_interests(work),
     )
+
+
+def _interests(work: Workspace) -> Mapping[int, bytes]:
+    if work.fetched.interests or work.deleted or some(work.expired):
+        return work.interests.changes()
+    return {}

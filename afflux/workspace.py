@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from afflux.features import FEATURES
 from afflux.features.channels import MOST, addends
 from afflux.features.contract import Cut
 from afflux.identity import Edges
+from afflux.interests.table import InterestTable
 from afflux.limits import StepSettings
 from afflux.merge import merge
 from afflux.outcome import Control, Fetched
@@ -153,6 +155,11 @@ class Workspace:
         """Rows that expired, though events may have followed."""
         self.relinked: set[int] = set()
         """Rows whose links a control record changed."""
+
+    @cached_property
+    def interests(self) -> InterestTable:
+        """Made when it is first asked for: most batches have no use for it."""
+        return InterestTable(self.fetched.interests, self.settings.interests)
 
     def edges_of(self, row: int) -> Edges:
         """Edges of a row as they are now."""

@@ -73,6 +73,16 @@ class ExampleDocument(BaseModel):
     version: str
 
 
+class AffinityDocument(BaseModel):
+    """A thing that the person is interested in: 100 is the strongest of its kind."""
+
+    id: str
+    name: str
+    score: int
+    share: float
+    weight: float
+
+
 class ProfileDocument(Document):
     """All that is known of a person, or what was asked for. Times are ms since 1970, UTC."""
 
@@ -84,6 +94,7 @@ class ProfileDocument(Document):
     at: int | None = None
     features: dict[str, float] = {}
     scores: dict[str, ScoreDocument] = {}
+    affinities: dict[str, list[AffinityDocument]] = {}
     open_examples: list[ExampleDocument] = []
     opted_out: int | None = None
 

@@ -12,6 +12,9 @@ from rich.text import Text
 from afflux.wording import effect
 from profile_store.profile import Engagement, Profile, Score
 
+_SHOWN = 5
+"""Things of a kind that are shown."""
+
 _BUCKET_STYLE = {"low": "green", "medium": "yellow", "high": "red"}
 
 
@@ -74,6 +77,21 @@ def facts(engagement: Engagement) -> Iterator[str]:
         yield ", ".join(said)
 
 
+def interests(profile: Profile) -> Iterator[Text]:
+    """The strongest of each kind, a line each; a person of whom none is known is said to be so."""
+    if not profile.affinities:
+        return
+    known = {kind: things for kind, things in profile.affinities.items() if things}
+    if not known:
+        yield Text("no interest in products or content is known yet", style="dim")
+    for kind, things in known.items():
+        line = Text(f"interest in {kind}: ")
+        line.append(", ".join(f"{t.name} {t.score}" for t in things[:_SHOWN]), style="bold")
+        if len(things) > _SHOWN:
+            line.append(f" and {len(things) - _SHOWN} more", style="dim")
+        yield line
+
+
 def value(score: Score) -> str:
     """The prediction in words.
 
@@ -104,6 +122,7 @@ def _parts(profile: Profile) -> Iterator[RenderableType]:
             yield Text(line)
     if profile.opted_out is not None:
         yield Text(f"may not be scored, by their own word of {day(profile.opted_out)}")
+    yield from interests(profile)
     for score in profile.scores.values():
         yield Text()
         yield from _score(score)

@@ -6,11 +6,12 @@
 
 from profile_store.errors import StoreError, StoreMisconfigured, StoreUnavailable, UnknownLayout
 from profile_store.options import RedisOptions
-from profile_store.profile import Engagement, Factor, OpenExample, Profile, Score
+from profile_store.profile import Affinity, Engagement, Factor, OpenExample, Profile, Score
 from profile_store.reader import AsyncProfileStore, ProfileStore
 from profile_store.stored import MergePolicy
 
 __all__ = [
+    "Affinity",
     "AsyncProfileStore",
     "Engagement",
     "Factor",

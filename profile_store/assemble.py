@@ -18,6 +18,7 @@ from afflux.features.decayed import pace
 from afflux.identity import profile_id_of
 from afflux.merge import merge
 from afflux.names import EpochMs, Identity, ModelName
+from profile_store.affinities import affinities
 from profile_store.errors import StoreMisconfigured
 from profile_store.fresh import Fresh
 from profile_store.installation import Installation
@@ -77,6 +78,7 @@ def assemble(
                 at=None if matrix is None else EpochMs(int(times[p])),
                 features=_features(catalog, matrix, p, selection),
                 scores=_chosen(latest, selection),
+                affinities=affinities(stored, int(times[p]), selection),
                 open_examples=_examples(stored, installation, selection) if refused <= 0 else (),
                 opted_out=EpochMs(refused) if refused > 0 else None,
                 selection=selection,

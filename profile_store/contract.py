@@ -48,6 +48,9 @@ class Commit:
     """Fragments that are deleted."""
     deadlines: Mapping[Identity, int] = field(default_factory=dict)
     """Identity -> its new earliest deadline, ms; 0 removes it."""
+    interests: Sequence[tuple[Identity, bytes]] = ()
+    """b"" deletes the key. Rows are written before all else: they know which
+    offsets are in them, so it does no harm if nothing else landed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,7 @@ class RowRequest:
     due_until: int | None = None
     """Also the identities whose deadline is < this, at most `due_limit`, earliest first."""
     due_limit: int = MAX_ROWS
+    interests: Sequence[Identity] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,7 @@ class RowReply:
     served: Sequence[bytes | None]
     edges: Sequence[bytes | None]
     attributes: Sequence[bytes | None]
+    interests: Sequence[bytes | None]
     due: Sequence[tuple[Identity, int]]
     """(identity, deadline), at most the limit asked for."""
     next_due: int | None

@@ -4,6 +4,7 @@
     v:{tag}:namespace:id           served row
     a:{tag}:namespace:id:dataset   attributes
     l:{tag}:namespace:id           edges
+    i:{tag}:namespace:id           interests
     d:{tag}                        deadlines (sorted set of identities)
     o:{tag}                        outbox
     p:{tag}                        position
@@ -71,6 +72,7 @@ class Keys:
         self._served = [b"v:{%s}:" % tag for tag in tags]
         self._attributes = [b"a:{%s}:" % tag for tag in tags]
         self._edges = [b"l:{%s}:" % tag for tag in tags]
+        self._interests = [b"i:{%s}:" % tag for tag in tags]
         self._barrier = [b"w:{%s}" % tag for tag in tags]
 
     def slot(self, shard: int) -> int:
@@ -109,6 +111,11 @@ class Keys:
     def edges(self, shard: int, identities: Sequence[Identity]) -> list[bytes]:
         """Keys of edges."""
         prefix = self._edges[shard]
+        return [prefix + i for i in escape_identities(identities)]
+
+    def interests(self, shard: int, identities: Sequence[Identity]) -> list[bytes]:
+        """Keys of rows of interests."""
+        prefix = self._interests[shard]
         return [prefix + i for i in escape_identities(identities)]
 
 

@@ -24,7 +24,7 @@ def mark_of(person: Sequence[Stored], layout: int) -> str:
     """
     hashed = hashlib.blake2b(layout.to_bytes(8, "little"), digest_size=16)
     for stored in person:
-        for part in (stored.identity, stored.fragment, stored.served, stored.attributes):
+        for part in _parts(stored):
             # With lengths: what moves from one part to the next is something else.
             hashed.update(_NOTHING if part is None else b"\1%4d" % len(part) + part)
     return hashed.hexdigest()
@@ -38,3 +38,7 @@ def fresh_mark(mark: str, now: int, versions: Sequence[str | None]) -> str:
     """
     text = json.dumps([mark, now, versions])
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _parts(stored: Stored) -> tuple[bytes | None, ...]:
+    return stored.identity, stored.fragment, stored.served, stored.attributes, stored.interests

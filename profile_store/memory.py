@@ -187,6 +187,7 @@ class MemoryShardStore:
             [row(key) for key in keys.served(shard, request.served)],
             [row(key) for key in keys.edges(shard, request.edges)],
             [row(key) for key in keys.attributes(shard, request.attributes)],
+            [row(key) for key in keys.interests(shard, request.interests)],
             due,
             next_due,
         )
@@ -207,6 +208,10 @@ class MemoryShardStore:
             self._put(key, value)
         for key, (_, value) in zip(
             keys.edges(shard, [i for i, _ in commit.edges]), commit.edges, strict=True
+        ):
+            self._put(key, value)
+        for key, (_, value) in zip(
+            keys.interests(shard, [i for i, _ in commit.interests]), commit.interests, strict=True
         ):
             self._put(key, value)
         for key in (*keys.served(shard, commit.forget), *keys.fragments(shard, commit.expired)):

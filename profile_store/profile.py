@@ -87,6 +87,22 @@ class Engagement:
 
 
 @dataclass(frozen=True, slots=True)
+class Affinity:
+    """A thing that the person is interested in."""
+
+    id: str
+    """SKU, category id, page, section or tag."""
+    name: str
+    """As last told by an event; the id where none was."""
+    score: int
+    """0 to 100, relative to the strongest of its kind."""
+    share: float
+    """Of all interest of the person in this kind of things, 0 to 1."""
+    weight: float
+    """Decayed sum: a view adds 1, a purchase 4, and both fade by a half-life."""
+
+
+@dataclass(frozen=True, slots=True)
 class OpenExample:
     """An outcome that is being waited for."""
 
@@ -116,6 +132,9 @@ class Profile:
         at: time of `features`, ms; None where they were not asked for.
         features: as the models see them (most are logarithms), rounded to float16.
         scores: by model; the latest of all identities.
+        affinities: the 20 strongest first, by kind: categories, products, and of content pages,
+            sections and tags; at the time `at`, else at that of the last event. An empty tuple
+            where nothing is known.
         open_examples: by identity and time.
         opted_out: event time since when the person may not be scored; None: they may.
     """
@@ -128,6 +147,7 @@ class Profile:
     at: EpochMs | None = None
     features: Mapping[str, float] = field(default_factory=dict)
     scores: Mapping[ModelName, Score] = field(default_factory=dict)
+    affinities: Mapping[str, tuple[Affinity, ...]] = field(default_factory=dict)
     open_examples: tuple[OpenExample, ...] = ()
     opted_out: EpochMs | None = None
     selection: Selection = field(default=EVERYTHING, repr=False, compare=False)
@@ -161,6 +181,6 @@ def _plain(value: Any) -> Any:
 _AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
 _NAMES = {
     kind: tuple(field.name for field in fields(kind))
-    for kind in (Factor, Score, Engagement, OpenExample)
+    for kind in (Factor, Score, Engagement, Affinity, OpenExample)
 }
 _SHOWN = tuple(field.name for field in fields(Profile) if field.name != "selection")

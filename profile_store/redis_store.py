@@ -155,6 +155,8 @@ class RedisShardStore:
             mget += keys.edges(shard, request.edges)
         if request.attributes:
             mget += keys.attributes(shard, request.attributes)
+        if request.interests:
+            mget += keys.interests(shard, request.interests)
         if request.due_until is None:
             return [mget]
         due, until = keys.deadlines(shard), request.due_until
@@ -172,6 +174,7 @@ class RedisShardStore:
         f = 1 + len(request.fragments)
         v = f + len(request.served)
         e = v + len(request.edges)
+        a = e + len(request.attributes)
         due: list[tuple[Identity, int]] = []
         next_due = None
         if request.due_until is not None:
@@ -180,8 +183,8 @@ class RedisShardStore:
             due = due[: request.due_limit]
             next_due = beyond[0][1] if beyond else None
         return RowReply(
-            request.shard, values[0] or b"", values[1:f], values[f:v], values[v:e], values[e:],
-            due, next_due,
+            request.shard, values[0] or b"", values[1:f], values[f:v], values[v:e], values[e:a],
+            values[a:], due, next_due,
         )  # fmt: skip
 
     def _commit_args(self, commit: Commit) -> Args:
@@ -189,6 +192,9 @@ class RedisShardStore:
         names = [keys.position(shard), keys.outbox(shard), keys.deadlines(shard)]
         values: list[bytes] = []
         gone: list[bytes] = []
+        if commit.interests:
+            named = keys.interests(shard, [i for i, _ in commit.interests])
+            _sort_out(named, [data for _, data in commit.interests], names, values, gone)
         if commit.fragments:
             names += keys.fragments(shard, [(i, d) for i, d, _ in commit.fragments])
             values += [data for _, _, data in commit.fragments]

@@ -36,14 +36,14 @@ def elements(array: pa.Array | None, n: int) -> tuple[pa.Array, I32]:
     """Elements of a list column, and the row of each one."""
     if array is None:
         return pa.array([], type=pa.struct([])), np.empty(0, np.int32)
-    ends = _ends(array) if n else np.zeros(1, np.int32)
+    ends = text_ends(array) if n else np.zeros(1, np.int32)
     values, used = array.values, int(ends[-1] - ends[0])
     if used != len(values):  # a slice of a longer column
         values = values.slice(int(ends[0]), used)
     return values, np.repeat(np.arange(n, dtype=np.int32), ends[1:] - ends[:-1])
 
 
-def _ends(array: pa.Array) -> I32:
+def text_ends(array: pa.Array) -> I32:
     """The n + 1 offsets of n texts or lists."""
     return np.frombuffer(array.buffers()[1], np.int32, len(array) + 1, 4 * array.offset)
 
@@ -52,7 +52,7 @@ def lengths(array: pa.Array | None, n: int) -> I32:
     """Bytes of each text, -1 where null."""
     if array is None or not n:
         return np.full(n, -1, np.int32)
-    ends = _ends(array)
+    ends = text_ends(array)
     found = ends[1:] - ends[:-1]
     return np.where(_valid(array), found, np.int32(-1)) if array.null_count else found
 

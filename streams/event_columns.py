@@ -24,6 +24,7 @@ from afflux.columns import (
     U64,
     Bool,
 )
+from afflux.mentions import NO_MENTIONS, Mentions
 from streams.arrow_numpy import (
     booleans,
     child,
@@ -34,6 +35,7 @@ from streams.arrow_numpy import (
     longs,
     nested,
 )
+from streams.event_mentions import About, read_mentions
 from streams.framing import texts
 
 _KINDS = {name: int(kind) for name, kind in KIND_OF_EVENT_TYPE.items()}
@@ -50,6 +52,8 @@ class DecodedEvents:
     primary: I32
     """Element that is the primary identity of each row; -1 where there is none."""
     kind: U8
+    about: About | None
+    """None where no event can mention anything."""
 
     @property
     def identities(self) -> pa.StringArray:
@@ -76,6 +80,7 @@ class EventPart:
     link_event: I32
     link_identity: I32
     links: Sequence[bytes]
+    mentions: Mentions
 
 
 def read_events(batch: pa.RecordBatch, append_time: I64) -> DecodedEvents:
@@ -120,7 +125,9 @@ def read_events(batch: pa.RecordBatch, append_time: I64) -> DecodedEvents:
     )
     names = _joined(keys, entry, texts(identifiers))
     primary = row if _is_one_each(row, n) else _primary(row, child(members, "primary"), n)
-    return DecodedEvents(candidates, ids, names, primary, _kinds(event_type, n))
+    details = _given(nested(batch, "web", "webPageDetails"))
+    about = None if items is None and details is None else About(items, item_row, details)
+    return DecodedEvents(candidates, ids, names, primary, _kinds(event_type, n), about)
 
 
 def select(events: DecodedEvents, rows: I64, valid: Bool) -> EventPart:
@@ -146,6 +153,7 @@ def select(events: DecodedEvents, rows: I64, valid: Bool) -> EventPart:
         link_event=link_event,
         link_identity=link_identity,
         links=links,
+        mentions=_mentions(events, valid),
     )
 
 
@@ -211,6 +219,15 @@ def _links(events: DecodedEvents, valid: Bool) -> tuple[I32, I32, list[bytes]]:
             links.append((event, codes.setdefault(name, len(codes))))
     pairs = np.array(links, np.int32).reshape(-1, 2)
     return pairs[:, 0], pairs[:, 1], list(codes)
+
+
+def _mentions(events: DecodedEvents, valid: Bool) -> Mentions:
+    if events.about is None:
+        return NO_MENTIONS
+    mentions = read_mentions(events.about, len(valid))
+    if np.count_nonzero(valid) == len(valid):
+        return mentions
+    return mentions.moved(np.where(valid, np.cumsum(valid) - 1, -1))
 
 
 def _hashes(ids: Sequence[bytes]) -> U64:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from afflux.columns import I32, Bool, EventColumns, empty_events
+from afflux.mentions import joined
 from afflux.names import Identity
 from afflux.shards import murmur2
 from streams.event_columns import EventPart
@@ -35,6 +36,7 @@ def assemble(parts: Sequence[EventPart], records: RecordBatch) -> EventColumns:
         link_event=part.link_event,
         link_identity=part.link_identity,
         link_names=[Identity(i) for i in part.links],
+        mentions=part.mentions,
     )
 
 
@@ -93,6 +95,7 @@ def _merge(parts: Sequence[EventPart]) -> EventPart:
         link_event=link_event[link_order],
         link_identity=link_codes,
         links=[names[i] for i in linked],
+        mentions=joined([p.mentions for p in parts], [len(p.row) for p in parts]).moved(place),
     )
 
 

@@ -47,7 +47,7 @@ def get(
         ),
     ] = None,
 ) -> None:
-    """Show the live profile of a person: attributes, facts, scores and the reasons for them.
+    """Show the live profile of a person: attributes, facts, interests, scores and their reasons.
 
     Exit code 1 where nothing is known of this identity.
     """

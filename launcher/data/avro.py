@@ -35,6 +35,8 @@ def to_contract(data: DataSet, shape: pa.Schema) -> pa.RecordBatch:
             {"campaignGroup": column["campaign_group"], "campaignName": column["campaign"]}
         ),
     }
+    if column["page"].null_count < rows:
+        known["web"] = _web(column)
     arrays = [
         _fit(known[field.name], field.type) if field.name in known else _absent(rows, field.type)
         for field in shape
@@ -66,6 +68,11 @@ def _commerce(column: dict[str, pa.Array]) -> pa.Array:
         "currencyCode": _constant("USD", len(order), order.is_null()),
     }
     return _struct({"order": _struct(total), "promotionID": column["promotion"]})
+
+
+def _web(column: dict[str, pa.Array]) -> pa.Array:
+    page = {"name": column["page"], "siteSection": column["section"], "tags": column["tags"]}
+    return _struct({"webPageDetails": _struct(page)})
 
 
 def _constant(text: str, rows: int, absent: pa.Array | None = None) -> pa.Array:

@@ -33,9 +33,14 @@ EVENTS = pa.schema(
         "campaign": pa.string(),
         "campaign_group": pa.string(),
         "promotion": pa.string(),
+        "page": pa.string(),
+        "section": pa.string(),
+        "tags": pa.list_(pa.string()),
     }
 )
-"""One event a row; what an event lacks is null (its items are an empty list)."""
+"""One event a row; what an event lacks is null (its items are an empty list).
+
+page, section, tags: of the page that was looked at."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import numpy as np
 
 from afflux.catalog import Catalog
 from afflux.columns import I32, EventColumns, empty_events
+from afflux.interests.rules import interested
 from afflux.names import Identity
 from afflux.outcome import Batch, StepOutcome
 from afflux.position import FENCE, Position, Watermark
@@ -191,6 +192,7 @@ class Advancer:
                 for s in w.shards
                 if w.part.may_be_due(s, w.end.value)
             },
+            frozenset(r for r in interested(events) if wanted[r]),
             {r: n for r, n in neighbours.items() if r in in_use},
         )
 

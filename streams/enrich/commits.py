@@ -66,6 +66,9 @@ class CommitPlanner:
         edges = _grouped(
             (int(shard[r]), (identities[r], e.encode())) for r, e in outcome.edges.items()
         )
+        interests = _grouped(
+            (int(shard[r]), (identities[r], data)) for r, data in outcome.interests.items()
+        )
         forget = _grouped((int(shard[r]), identities[r]) for r in _gone(outcome))
         expired = _grouped(
             (int(shard[r]), (identities[r], EVENTS)) for r in outcome.expired.tolist()
@@ -86,6 +89,7 @@ class CommitPlanner:
                     served=served.get(s, ()),
                     attributes=attributes.get(s, ()),
                     edges=edges.get(s, ()),
+                    interests=interests.get(s, ()),
                     forget=forget.get(s, ()),
                     expired=expired.get(s, ()),
                     deadlines=deadlines.get(s, {}),

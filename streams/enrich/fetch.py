@@ -32,6 +32,8 @@ class Wanted:
     attributes: frozenset[int]
     due: Mapping[int, tuple[int, int]]
     """Shard -> (deadline limit, exclusive; at most so many rows)."""
+    interests: frozenset[int] = frozenset()
+    """Rows whose interests are read: those with events that mention something."""
     neighbours: Mapping[int, Sequence[Identity]] = field(default_factory=dict)
     """Row -> identities that this batch links it to."""
 
@@ -71,6 +73,7 @@ class RowFetcher:
         served: list[bytes | None] = [None] * len(identities)
         edges: dict[int, Edges] = {}
         attributes: dict[int, bytes] = {}
+        interests: dict[int, bytes | None] = {}
 
         groups = _by_shard(order, wanted.shard)
         requests, places = [], []
@@ -80,7 +83,7 @@ class RowFetcher:
             places.append(rows)
         replies = await self._store.read(requests) if requests else []
         for rows, reply in zip(places, replies, strict=True):
-            _place(reply, rows, wanted, fragments, served, edges, attributes)
+            _place(reply, rows, wanted, fragments, served, edges, attributes, interests)
 
         shards = wanted.shard
         late, due = _due_rows(replies, identities, wanted.wanted)
@@ -102,7 +105,7 @@ class RowFetcher:
         return Rows(
             fetched=Fetched(
                 identities, shards, fragment, served_rows, edges, owner,
-                self._catalog.decode_fragments(linked) if linked else None, due,
+                self._catalog.decode_fragments(linked) if linked else None, due, interests,
             ),
             touched=touched,
             event_ids=tails,
@@ -230,6 +233,9 @@ def _request(
         attributes=[(identities[r], ATTRIBUTES) for r in rows if r in wanted.attributes]
         if wanted.attributes
         else (),
+        interests=[identities[r] for r in rows if r in wanted.interests]
+        if wanted.interests
+        else (),
         due_until=until,
         due_limit=limit,
     )
@@ -243,6 +249,7 @@ def _place(
     served: list[bytes | None],
     edges: dict[int, Edges],
     attributes: dict[int, bytes],
+    interests: dict[int, bytes | None],
 ) -> None:
     for r, f, v in zip(rows, reply.fragments, reply.served, strict=True):
         fragments[r] = f
@@ -253,6 +260,9 @@ def _place(
     if wanted.attributes:
         asked = [r for r in rows if r in wanted.attributes]
         attributes.update((r, a or b"") for r, a in zip(asked, reply.attributes, strict=True))
+    if wanted.interests:
+        asked = [r for r in rows if r in wanted.interests]
+        interests.update(zip(asked, reply.interests, strict=True))
 
 
 def _due_rows(

@@ -23,7 +23,7 @@ nonces = st.sampled_from([NONCE, OTHER])
 datasets = st.sampled_from([EVENTS, ATTRIBUTES])
 
 commits = st.builds(
-    lambda shard, expected, version, nonce, outbox, rows, served, attributes, edges, gone, due: (
+    lambda shard, expected, version, nonce, outbox, rows, served, attributes, edges, gone, due, i: (
         Commit(
             shard,
             expected,
@@ -35,6 +35,7 @@ commits = st.builds(
             edges,
             gone,
             due,
+            i,
         )
     ),
     st.integers(0, 1),
@@ -48,6 +49,7 @@ commits = st.builds(
     st.lists(st.tuples(identities, maybe_values), max_size=2, unique_by=lambda edge: edge[0]),
     st.lists(identities, max_size=2),
     st.dictionaries(identities, st.integers(0, 5), max_size=3),
+    st.lists(st.tuples(identities, maybe_values), max_size=2, unique_by=lambda thing: thing[0]),
 ).filter(lambda commit: len({a[:2] for a in commit.attributes}) == len(commit.attributes))
 
 reads = st.builds(
@@ -59,6 +61,7 @@ reads = st.builds(
     st.lists(st.tuples(identities, datasets), max_size=3),
     st.none() | st.integers(0, 7),
     st.integers(0, 3),
+    st.lists(identities, max_size=2),
 )
 
 
@@ -97,6 +100,7 @@ async def answer(store: ShardStore, call: list[Commit] | list[RowRequest]) -> ob
             list(reply.served),
             list(reply.edges),
             list(reply.attributes),
+            list(reply.interests),
             list(reply.due),
             reply.next_due,
         )

@@ -67,7 +67,7 @@ async def test_an_empty_shard_has_nothing(harness: Harness) -> None:
         [
             RowRequest(
                 3, [(person(1), EVENTS)], [person(1), person(2)], [person(1)],
-                [(person(1), ATTRIBUTES)], due_until=10,
+                [(person(1), ATTRIBUTES)], due_until=10, interests=[person(2)],
             )
         ]
     )  # fmt: skip
@@ -75,7 +75,7 @@ async def test_an_empty_shard_has_nothing(harness: Harness) -> None:
     assert list(reply.fragments) == [None]
     assert list(reply.served) == [None, None]
     assert list(reply.edges) == [None]
-    assert list(reply.attributes) == [None]
+    assert (list(reply.attributes), list(reply.interests)) == ([None], [None])
     assert (list(reply.due), reply.next_due) == ([], None)
     assert await harness.store.positions([0, 3]) == [b"", b""]
     assert await harness.store.outboxes([0, 3]) == [b"", b""]
@@ -88,7 +88,7 @@ async def test_a_commit_writes_all_of_it(harness: Harness) -> None:
             first(
                 5, outbox=b"out", fragments=rows([1, 2]), served=[(person(1), b"served")],
                 attributes=[(person(2), ATTRIBUTES, b"{}")], edges=[(person(1), b"edges")],
-                deadlines={person(1): 50},
+                deadlines={person(1): 50}, interests=[(person(2), b"tea")],
             )
         ]
     )  # fmt: skip
@@ -98,6 +98,7 @@ async def test_a_commit_writes_all_of_it(harness: Harness) -> None:
             RowRequest(
                 5, [(person(2), EVENTS), (person(9), EVENTS), (person(1), EVENTS)], [person(1)],
                 [person(1)], [(person(2), ATTRIBUTES)], due_until=51,
+                interests=[person(1), person(2)],
             )
         ]
     )  # fmt: skip
@@ -106,6 +107,7 @@ async def test_a_commit_writes_all_of_it(harness: Harness) -> None:
     assert list(reply.served) == [b"served"]
     assert list(reply.edges) == [b"edges"]
     assert list(reply.attributes) == [b"{}"]
+    assert list(reply.interests) == [None, b"tea"]
     assert list(reply.due) == [(person(1), 50)]
     assert await harness.other.outboxes([5, 4]) == [b"out", b""]
     assert await harness.other.positions([4, 5]) == [b"", position(1)]
@@ -211,12 +213,13 @@ async def test_rows_replace_whatever_is_there(harness: Harness) -> None:
 
 
 async def test_empty_values_delete(harness: Harness) -> None:
-    """b"" deletes attributes and edges, `forget` deletes the served row; their keys are gone."""
+    """b"" deletes attributes, edges and interests, `forget` the served row; keys are gone."""
     await harness.store.commit(
         [
             first(
                 fragments=rows([1]), served=[(person(1), b"s"), (person(2), b"t")],
                 attributes=[(person(1), ATTRIBUTES, b"{}")], edges=[(person(1), b"e")],
+                interests=[(person(1), b"i")],
             )
         ]
     )  # fmt: skip
@@ -224,7 +227,7 @@ async def test_empty_values_delete(harness: Harness) -> None:
         [
             second(
                 attributes=[(person(1), ATTRIBUTES, b"")], edges=[(person(1), b"")],
-                forget=[person(1)],
+                forget=[person(1)], interests=[(person(1), b"")],
             )
         ]
     )  # fmt: skip

@@ -52,6 +52,11 @@ def fetched_together(
         for place, part in zip(places, parts, strict=True)
         for r, e in part.edges.items()
     }
+    interests = {
+        int(place[r]): stored
+        for place, part in zip(places, parts, strict=True)
+        for r, stored in part.interests.items()
+    }
     return Fetched(
         [part.identities[i] for at, part in pieces for i in at.tolist()],
         np.concatenate([part.shard[at] for at, part in pieces]),
@@ -59,6 +64,7 @@ def fetched_together(
         np.concatenate([part.served[at] for at, part in pieces]),
         edges,
         due=np.concatenate([part.due[at] for at, part in pieces]),
+        interests=interests,
     ), places
 
 
@@ -72,6 +78,7 @@ def assert_part(together: StepOutcome, place: np.ndarray, alone: StepOutcome) ->
     ids = {back[r]: e for r, e in together.event_ids.items() if r in back}
     assert ids == alone.event_ids
     assert {back[r]: e for r, e in together.edges.items() if r in back} == alone.edges
+    assert {back[r]: e for r, e in together.interests.items() if r in back} == alone.interests
     assert {back[r] for r in together.deleted.tolist() if r in back} == set(alone.deleted.tolist())
     mine = together.closed[[int(r) in back for r in together.closed["row"]]].copy()
     mine["row"] = [back[int(r)] for r in mine["row"]]

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from afflux.catalog import Catalog
 from afflux.columns import Kind
 from afflux.identity import Edges
+from afflux.interests.rules import InterestRules
 from afflux.limits import Expiry, Silence
 from afflux.names import ModelName
 from afflux.outcome import Control
@@ -22,7 +23,7 @@ from core_logs import CUTS, DAY, LOGS
 from core_replay import Replay
 from oracle import Oracle, Record
 
-SETTINGS = StepSettings(shards=8)
+SETTINGS = StepSettings(shards=8, interests=InterestRules((90, 90, 30, 30, 1), (3, 2, 1, 1, 4)))
 SCORER = linear_scorer()
 
 
@@ -83,6 +84,8 @@ def assert_same(replay: Replay, oracle: Oracle) -> None:
         assert replay.deadlines.get(identity, 0) == oracle.deadline(identity)
         stored = dict(Edges.decode(replay.edges.get(identity)))
         assert stored == oracle.edges.get(identity, {})
+        interests = oracle.interests[identity].encode()
+        assert replay.interests.get(identity, b"") == interests
     assert set(replay.fragments) <= set(oracle.rows)
     for shard, position in replay.positions.items():
         assert list(position.counters) == oracle.counters[shard]

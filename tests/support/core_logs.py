@@ -12,6 +12,7 @@ from afflux.names import Identity
 from afflux.outcome import Control, Rejected
 from afflux.shards import murmur2
 from core_cases import id_hash
+from interest_oracle import Mention
 from oracle import Event, Record
 
 START = 1_483_228_800_000
@@ -45,7 +46,16 @@ class Draft:
     amount: float
     repeat: int
     lag: int
+    mentions: tuple[Mention, ...] = ()
 
+
+THINGS = st.builds(
+    lambda subject, n, name: Mention(subject, 2**63 + n % 7 * 5 + 1, b"id%d" % n, name),
+    st.sampled_from([0, 0, 0, 1, 4]),
+    st.integers(0, 11),
+    st.sampled_from([b"", b"", "Gr\u00fcner Tee".encode()]),
+)
+"""Some things have the same hash: then they are the same thing, however they are written."""
 
 DRAFTS = st.builds(
     Draft,
@@ -63,6 +73,7 @@ DRAFTS = st.builds(
     amount=AMOUNTS,
     repeat=st.sampled_from([0] * 10 + [1, 2, 15, 16, 17]),
     lag=st.sampled_from([0, 0, 0, 1000, -2 * DAY]),
+    mentions=st.lists(THINGS, max_size=6, unique_by=lambda m: (m.subject, m.hash)).map(tuple),
 )
 
 
@@ -89,6 +100,7 @@ def _record(d: Draft, offset: int, now: int, ids: dict[Identity, list[str]]) -> 
         return Event(
             offset, ts, append_time, d.who, HASH[d.who], event_id, id_hash(event_id),
             d.event_kind, d.amount, d.amount / 3, (d.other,) if d.kind == "linked" else (),
+            d.mentions,
         )  # fmt: skip
     if d.kind == "tick":
         return Control("tick", offset, ts, append_time, None, HASH[d.other] % 8)

@@ -10,6 +10,8 @@ import numpy as np
 from afflux.catalog import Catalog
 from afflux.columns import EventColumns
 from afflux.identity import Edges
+from afflux.interests.rules import interested
+from afflux.mentions import MENTION, NO_MENTIONS, Mentions
 from afflux.names import Identity
 from afflux.outcome import Batch, Control, Fetched, Rejected, StepOutcome
 from afflux.position import Position, TopicPosition, Watermark
@@ -17,6 +19,7 @@ from afflux.scoring import Scorer
 from afflux.shards import murmur2
 from afflux.step import StepSettings, step
 from afflux.watermark import after
+from interest_oracle import Mention
 from oracle import Closed, Event, Record
 
 
@@ -28,6 +31,7 @@ class Replay:
         self.fragments: dict[Identity, bytes] = {}
         self.served: dict[Identity, bytes] = {}
         self.edges: dict[Identity, bytes] = {}
+        self.interests: dict[Identity, bytes] = {}
         self.deadlines: dict[Identity, int] = {}
         self.closed: dict[int, list[Closed]] = defaultdict(list)
         self.derived: list[Control] = []
@@ -95,6 +99,11 @@ class Replay:
                 r: Edges.decode(self.edges[i]) for r, i in enumerate(identities) if i in self.edges
             },
             due=np.array([self.deadlines[i] if i in due else 0 for i in identities], np.int64),
+            interests={
+                r: self.interests.get(identities[r])
+                for r in interested(batch.events)
+                if shard[identities[r]] in moving
+            },
         )
 
     def _shard(self, identity: Identity) -> int:
@@ -124,6 +133,8 @@ class Replay:
                 self.served.pop(fetched.identities[r], None)
         for r, edges in out.edges.items():
             self.edges[fetched.identities[r]] = edges.encode()
+        for r, interests in out.interests.items():
+            self.interests[fetched.identities[r]] = interests
         for c in out.closed:
             self.closed[int(c["shard"])].append(
                 Closed(
@@ -182,4 +193,18 @@ def columns_of(events: Sequence[Event]) -> EventColumns:
         link_event=np.array([i for i, _ in links], np.int32),
         link_identity=np.array([others[o] for _, o in links], np.int32),
         link_names=list(others),
+        mentions=mentions_of([e.mentions for e in events]),
     )
+
+
+def mentions_of(mentioned: Sequence[Sequence[Mention]]) -> Mentions:
+    """What each event mentions, as columns."""
+    flat = [(i, m) for i, mentions in enumerate(mentioned) for m in mentions]
+    if not flat:
+        return NO_MENTIONS
+    table, data = np.zeros(len(flat), MENTION), b""
+    for row, (event, m) in zip(table, flat, strict=True):
+        text = (len(data), len(data) + len(m.id), len(m.id), len(m.name))
+        row["event"], row["subject"], row["hash"], row["text"] = event, m.subject, m.hash, text
+        data += m.id + m.name
+    return Mentions(table, np.frombuffer(data, np.uint8))

@@ -14,6 +14,7 @@ from afflux.outcome import Control, StepOutcome
 from afflux.shards import murmur2
 from core_cases import CATALOG, id_hash, linear_scorer
 from core_replay import Replay
+from interest_oracle import Mention
 from oracle import Event, Record
 
 SETTINGS = StepSettings(shards=8, silence=Silence(0))
@@ -41,12 +42,13 @@ def event(
     quantity: float = 1.0,
     event_id: str = "",
     links: Sequence[Identity] = (),
+    mentions: Sequence[Mention] = (),
 ) -> Event:
     """An event that is on time."""
     name = event_id or f"e{offset}"
     return Event(
         offset, timestamp, timestamp, who, hash_of(who), name, id_hash(name), kind, amount,
-        quantity, tuple(links),
+        quantity, tuple(links), tuple(mentions),
     )  # fmt: skip
 
 

@@ -124,7 +124,25 @@ def _event(
     if kind == "commerce.purchases":
         amount = rng.choice([0.0, 9.99, 100.0, 1e-13])
         event["commerce"] = {"order": {"purchaseID": event_id, "priceTotal": amount}}
-    return event
+    return {**event, **about(event_id, kind)}
+
+
+def about(event_id: str, kind: str) -> dict[str, Any]:
+    """Items of a basket or a page, the same whenever the id is the same; often none."""
+    rng = random.Random(event_id)
+    if kind == "commerce.purchases":
+        skus = [rng.randrange(60) for _ in range(rng.choice([0, 1, 3, 30]))]
+        return {"productListItems": [_item(sku) for sku in skus]}
+    if rng.random() < 0.5:
+        return {}
+    number = rng.randrange(40)
+    page = {"name": f"page {number}", "siteSection": f"section {number % 5}"}
+    return {"web": {"webPageDetails": {**page, "tags": [f"tag {number % 9}", "all"]}}}
+
+
+def _item(sku: int) -> dict[str, Any]:
+    category = {"categoryID": f"{sku % 25}", "categoryName": f"Käse {sku % 25}"}
+    return {"SKU": f"sku-{sku}", "quantity": 1, "productCategories": [category]}
 
 
 def _append(logs: Logs, who: str, value: bytes) -> None:

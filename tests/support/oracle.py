@@ -17,6 +17,7 @@ from afflux.limits import StepSettings
 from afflux.names import Identity
 from afflux.outcome import Control, Rejected
 from afflux.position import NONE_MS, Watermark
+from interest_oracle import Interests, Mention
 from oracle_row import DAY, MOST, Row, Slot
 
 EdgeState = tuple[int, str, bool]
@@ -37,6 +38,7 @@ class Event:
     amount: float
     quantity: float
     links: tuple[Identity, ...] = ()
+    mentions: tuple[Mention, ...] = ()
 
 
 Record = Event | Control | Rejected
@@ -69,6 +71,9 @@ class Oracle:
         self.settings = settings
         self.rows: dict[Identity, Row] = {}
         self.edges: dict[Identity, dict[Identity, EdgeState]] = defaultdict(dict)
+        self.interests: dict[Identity, Interests] = defaultdict(
+            lambda: Interests(settings.interests)
+        )
         self.counters: dict[int, list[int]] = defaultdict(lambda: [0] * 32)
         self.origins: dict[int, dict[int, tuple[int, int]]] = defaultdict(dict)
         self.closed: dict[int, list[Closed]] = defaultdict(list)
@@ -116,6 +121,7 @@ class Oracle:
         self._close(identity, w)
         if 0 < self._expires(identity) < w:
             self.rows[identity] = self._new_row()
+            self.interests.pop(identity, None)
 
     def _visit(self, identity: Identity) -> int:
         row = self.rows[identity]
@@ -152,6 +158,8 @@ class Oracle:
         self._close(e.identity, before)
         self._see_links(e, row, before)
         self._count(row, e)
+        if e.mentions:
+            self.interests[e.identity].fold(e.offset, e.timestamp, e.kind, e.mentions)
         row.fold(e.timestamp, e.kind, e.amount, e.quantity, e.id_hash)
         row.last_offset = e.offset
         self._open(row, e)
@@ -295,6 +303,7 @@ class Oracle:
             new = self._new_row(c.offset, max(c.timestamp, row.last_ts))
             new.consent = row.consent
             self.rows[c.identity] = new
+            self.interests.pop(c.identity, None)
             self._tell_to_forget(c, new.deleted_at, sorted(self.edges.pop(c.identity, {})))
         elif c.kind == "forget" and c.other is not None:
             self._forget(c, c.identity, c.other, row)

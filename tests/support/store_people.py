@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from afflux.position import Position, TopicPosition, Watermark
 from afflux.shards import murmur2, shard_of
 from afflux.step import step
 from core_cases import CATALOG, columns, linear_scorer
+from core_replay import mentions_of
+from interest_oracle import Mention
 from profile_store import AsyncProfileStore, Profile
 from profile_store.contract import Commit, RowRequest, ShardStore
 
@@ -39,13 +42,23 @@ def view(offset: int, day: float, who: str) -> Row:
     return offset, NOON + int(day * DAY), who, f"event-{offset}", Kind.PAGE_VIEW, 0.0
 
 
-async def fold(store: ShardStore, rows: Sequence[Row], catalog: Catalog = CATALOG) -> None:
-    """Fold events into an empty store, one batch an event, all in the order of offsets."""
+async def fold(
+    store: ShardStore,
+    rows: Sequence[Row],
+    catalog: Catalog = CATALOG,
+    mentions: Mapping[int, Sequence[Mention]] | None = None,
+) -> None:
+    """Fold events into an empty store, one batch an event, all in the order of offsets.
+
+    mentions: what the event at an offset is about.
+    """
+    interests: dict[Identity, bytes] = {}
     fragments: dict[Identity, bytes] = {}
     served: dict[Identity, bytes] = {}
     watermark, scorer = Watermark(), linear_scorer(catalog)
     for row in rows:
-        events = columns([row])
+        about = (mentions or {}).get(row[0], ())
+        events = replace(columns([row]), mentions=mentions_of([about]))
         (identity,), (event_id,) = events.identities, events.event_ids
         shard = shard_of(murmur2([identity]), SHARDS)
         head, _ = catalog.decode_served([served.get(identity)])
@@ -53,7 +66,13 @@ async def fold(store: ShardStore, rows: Sequence[Row], catalog: Catalog = CATALO
         out = step(
             Batch(0, row[0], row[0] + 1, events),
             watermark,
-            Fetched([identity], shard, catalog.decode_fragments([fragments.get(identity)]), head),
+            Fetched(
+                [identity],
+                shard,
+                catalog.decode_fragments([fragments.get(identity)]),
+                head,
+                interests={0: interests.get(identity)} if about else {},
+            ),
             {int(shard[0]): position},
             catalog,
             scorer,
@@ -62,7 +81,9 @@ async def fold(store: ShardStore, rows: Sequence[Row], catalog: Catalog = CATALO
         assert out.counters[int(shard[0])][0] == 1, "not accepted"
         fragments[identity] = catalog.encode_rows(out.fragment)[0]
         served[identity] = catalog.encode_rows(out.served)[0] + event_id.encode()
-    await write(store, fragments=fragments, served=served)
+        if about:
+            interests[identity] = out.interests[0]
+    await write(store, fragments=fragments, served=served, interests=interests)
 
 
 async def write(
@@ -71,6 +92,7 @@ async def write(
     served: Mapping[Identity, bytes] | None = None,
     edges: Mapping[Identity, bytes] | None = None,
     attributes: Mapping[Identity, bytes] | None = None,
+    interests: Mapping[Identity, bytes] | None = None,
 ) -> None:
     """Write rows as they are, each to the shard of its identity."""
     for identity in {**(fragments or {}), **(edges or {}), **(attributes or {})}:
@@ -87,6 +109,7 @@ async def write(
             served=mine,
             edges=[(i, v) for i, v in (edges or {}).items() if i == identity],
             attributes=[(i, ATTRIBUTES, v) for i, v in (attributes or {}).items() if i == identity],
+            interests=[(i, v) for i, v in (interests or {}).items() if i == identity],
         )
         (result,) = await store.commit([commit])
         assert result.landed

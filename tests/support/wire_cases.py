@@ -179,7 +179,7 @@ def newer_event() -> str:
 
 
 def older_event() -> str:
-    """ExperienceEvent before marketing, custom, categories and order existed."""
+    """ExperienceEvent before marketing, custom, categories, tags and order existed."""
 
     def change(raw: dict[str, Any]) -> None:
         kept = [f for f in raw["fields"] if f["name"] not in ("marketing", "custom")]
@@ -188,6 +188,9 @@ def older_event() -> str:
         commerce["fields"] = [f for f in commerce["fields"] if f["name"] != "order"]
         item = fields["productListItems"]["type"]["items"]
         item["fields"] = [f for f in item["fields"] if f["name"] != "productCategories"]
+        page = next(f for f in fields["web"]["type"][1]["fields"] if f["name"] == "webPageDetails")
+        details = page["type"][1]
+        details["fields"] = [f for f in details["fields"] if f["name"] != "tags"]
         raw["fields"] = kept
 
     return changed("ExperienceEvent", change)

@@ -62,7 +62,12 @@ orders = st.fixed_dictionaries(
     {"purchaseID": optional(words), "priceTotal": optional(money), "currencyCode": optional(words)}
 )
 pages = st.fixed_dictionaries(
-    {"name": optional(texts), "URL": optional(texts), "siteSection": optional(texts)}
+    {
+        "name": optional(texts),
+        "URL": optional(texts),
+        "siteSection": optional(texts),
+        "tags": st.lists(texts, max_size=3),
+    }
 )
 custom = st.dictionaries(texts, texts | doubles | longs | st.booleans(), max_size=3)
 

@@ -16,7 +16,7 @@ from launcher.json_lines import CHUNK, messages
 from launcher.origins import HEADER, Note, Origin, Seen, origin_of
 from launcher.profile_view import panel
 from launcher.score_feed import lines
-from profile_store import Engagement, Factor, Profile, Score
+from profile_store import Affinity, Engagement, Factor, Profile, Score
 from streams.consume import Record
 from streams.encoding import contract_schema, encode_events, primary_identities
 from streams.json_events import primary, with_millis
@@ -205,3 +205,21 @@ def test_a_profile_reads_as_sentences() -> None:
         assert part in text
     assert "nothing" not in text
     assert "coupon" not in text
+
+
+def test_a_profile_shows_the_strongest_interests() -> None:
+    """A few of each kind that is known, by their names; and it is said that none is."""
+    things = tuple(Affinity(f"{n}", f"thing {n}", 100 - n, 0.1, 4.0) for n in range(7))
+    shown = _shown({"categories": things, "tags": ()})
+    assert "interest in categories: thing 0 100, " in shown
+    assert "thing 4 96 and 2 more" in shown
+    assert "interest in tags" not in shown
+    nothing = _shown({"categories": (), "tags": ()})
+    assert "no interest in products or content is known yet" in nothing
+
+
+def _shown(affinities: dict[str, tuple[Affinity, ...]]) -> str:
+    out = io.StringIO()
+    profile = Profile(ProfileId("p"), (Identity(b"crm:1"),), EpochMs(1), affinities=affinities)
+    Console(file=out, width=120).print(panel(profile))
+    return out.getvalue()
