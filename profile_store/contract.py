@@ -17,6 +17,14 @@ MAX_BYTES = 512 * 1024
 
 
 @dataclass(frozen=True, slots=True)
+class MemberChange:
+    """Who came into an audience, and who left it."""
+
+    joined: Sequence[Identity] = ()
+    left: Sequence[Identity] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """Everything that one step changes in one shard. It happens whole, or not at all.
 
@@ -40,6 +48,12 @@ class Commit:
     """Identities whose served row is deleted."""
     deadlines: Mapping[Identity, int] = field(default_factory=dict)
     """Identity -> its new earliest deadline, ms; 0 removes it."""
+    memberships: Sequence[tuple[Identity, bytes]] = ()
+    """b"" deletes the key."""
+    members: Mapping[str, MemberChange] = field(default_factory=dict)
+    """By audience."""
+    swept: bytes = b""
+    """How far the back-fill of audiences is in this shard; b"" leaves what is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +77,7 @@ class RowRequest:
     due_until: int | None = None
     """Also the identities whose deadline is < this, at most `due_limit`, earliest first."""
     due_limit: int = MAX_ROWS
+    memberships: Sequence[Identity] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +95,7 @@ class RowReply:
     """(identity, deadline), at most the limit asked for."""
     next_due: int | None
     """Earliest deadline beyond `due`, None if there is none (only where due_until was given)."""
+    memberships: Sequence[bytes | None] = ()
 
 
 class ShardStore(Protocol):
