@@ -68,16 +68,21 @@ def judge(rules: Rules, frame: Frame, known: Bool, before: Standing, entry: I64)
     since = np.where(new.inside, np.maximum(new.qualified, 1), -new.qualified)
     since[~known] = 0
     was, inside = before.since > 0, new.inside
-    after = Standing(since, np.where(known, _ask(before.ask, found.deadline, frame.now), 0))
+    ask = found.deadline
+    if rules.program.timed:
+        ask = np.where(known, _ask(before.ask, ask, frame.now), 0)
+    after = Standing(since, ask)
     gone = np.zeros(len(known), np.bool_)
     gone[list(before.gone)] = True
-    changed = (after.since != before.since).any(axis=1) | (after.ask != before.ask) | gone
+    changed = (after.since != before.since).any(axis=1) | (after.ask != before.ask)
+    changed[list(before.old)] = True
     return Verdict(after, inside & ~was, was & ~inside, changed, found.changed | gone)
 
 
 def _ask(before: I64, wanted: I64, now: I64) -> I64:
-    """A time that lies ahead and is early enough stays: asking once too often is cheaper than
-    writing with every event that moves a window.
+    """A time that lies ahead and is early enough stays.
+
+    Asking once too often is cheaper than writing with every event that moves a window.
 
     >>> _ask(*(np.array(t) for t in ([0, 50, 50, 50], [70, 70, 0, 40], [10, 10, 10, 60]))).tolist()
     [70, 50, 50, 40]

@@ -40,6 +40,8 @@ class Standing:
     """(n,)."""
     gone: Mapping[int, Sequence[str]] = field(default_factory=dict)
     """Row -> audiences that it was in and that are no more."""
+    old: Sequence[int] = ()
+    """Rows of another layout: they are written anew."""
 
     @property
     def memberships(self) -> Memberships:
@@ -96,6 +98,7 @@ def decode(values: Sequence[bytes | None], names: Sequence[str], layouts: Layout
         return found
     place = {name: a for a, name in enumerate(names)}
     gone: dict[int, Sequence[str]] = {}
+    old = [i for i, value in zip(here, mine, strict=True) if value[:8] != head]
     for i, value in zip(here, mine, strict=True):
         found.ask[i], since = read(value, layouts)
         for name, at in since.items():
@@ -104,7 +107,7 @@ def decode(values: Sequence[bytes | None], names: Sequence[str], layouts: Layout
         left = [name for name, at in since.items() if at > 0 and name not in place]
         if left:
             gone[i] = left
-    return Standing(found.since, found.ask, gone)
+    return Standing(found.since, found.ask, gone, old)
 
 
 def read(value: bytes, layouts: Layouts) -> tuple[int, dict[str, int]]:

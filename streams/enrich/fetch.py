@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from afflux.audiences.judging import Rules
 from afflux.catalog import Catalog
 from afflux.columns import I32, Bool
 from afflux.identity import MAX_IDENTITIES, Edges
@@ -31,6 +32,13 @@ class Wanted:
     """Shard -> (deadline limit, exclusive; at most so many rows)."""
     neighbours: Mapping[int, Sequence[Identity]] = field(default_factory=dict)
     """Row -> identities that this batch links it to."""
+    rules: Rules | None = None
+    """Of audiences: what they need of all rows is read too."""
+
+    @property
+    def all_attributes(self) -> bool:
+        """Also those of linked identities, and of rows with a due deadline."""
+        return self.rules is not None and self.rules.reads_attributes
 
 
 @dataclass(slots=True)
@@ -49,6 +57,12 @@ class Rows:
     next_due: dict[int, int | None]
     members: dict[int, list[Identity]]
     """Row -> all identities of its profile, for rows that have links."""
+    rules: Rules | None = None
+    """Those that this was read for."""
+    memberships: list[bytes | None] = field(default_factory=list)
+    """Of each row, where there are rules."""
+    linked_attributes: dict[int, list[tuple[Identity, bytes]]] = field(default_factory=dict)
+    """Row -> what is stored of the other identities of its profile, where it was asked for."""
 
 
 class RowFetcher:
@@ -66,6 +80,7 @@ class RowFetcher:
         order = order[np.argsort(wanted.shard[order], kind="stable")]
         fragments: list[bytes | None] = [None] * len(identities)
         served: list[bytes | None] = [None] * len(identities)
+        memberships: list[bytes | None] = [None] * len(identities) if wanted.rules else []
         edges: dict[int, Edges] = {}
         attributes: dict[int, bytes] = {}
 
@@ -78,6 +93,8 @@ class RowFetcher:
         replies = await self._store.read(requests) if requests else []
         for rows, reply in zip(places, replies, strict=True):
             _place(reply, rows, wanted, fragments, served, edges, attributes)
+            for r, memberships_of in zip(rows, reply.memberships, strict=False):
+                memberships[r] = memberships_of
 
         shards = wanted.shard
         late = _due_rows(replies, identities, wanted.wanted)
@@ -87,15 +104,17 @@ class RowFetcher:
             identities += [i for _, i in new]
             fragments += [None] * len(new)
             served += [None] * len(new)
+            memberships += [None] * len(new) if wanted.rules else []
         touched = np.concatenate([wanted.wanted, np.ones(len(new), np.bool_)])
         if late:
-            await self._read_due(late, fragments, served)
+            await self._read_due(late, wanted, fragments, served, memberships, attributes)
             touched[[r for _, _, r in late]] = True
 
         fragment = self._catalog.decode_fragments(fragments)
         served_rows, tails = self._catalog.decode_served(served)
         await self._read_edges(fragment, identities, shards, edges)
         owner, linked, members = await self._linked(identities, edges, wanted.neighbours)
+        of_linked = await self._attributes_of(members) if members and wanted.all_attributes else {}
         return Rows(
             fetched=Fetched(
                 identities, shards, fragment, served_rows, edges, owner,
@@ -108,6 +127,9 @@ class RowFetcher:
             due={r.shard: r.due for r in replies if r.shard in wanted.due},
             next_due={r.shard: r.next_due for r in replies if r.shard in wanted.due},
             members=members,
+            rules=wanted.rules,
+            memberships=memberships,
+            linked_attributes=of_linked,
         )  # fmt: skip
 
     async def members(
@@ -119,15 +141,24 @@ class RowFetcher:
     async def _read_due(
         self,
         late: Sequence[tuple[int, Identity, int]],
+        wanted: Wanted,
         fragments: list[bytes | None],
         served: list[bytes | None],
+        memberships: list[bytes | None],
+        attributes: dict[int, bytes],
     ) -> None:
         rows: dict[int, list[tuple[Identity, int]]] = {}
         for shard, identity, row in late:
             rows.setdefault(shard, []).append((identity, row))
         replies = await self._store.read(
             [
-                RowRequest(s, [(i, EVENTS) for i, _ in group], [i for i, _ in group])
+                RowRequest(
+                    s,
+                    [(i, EVENTS) for i, _ in group],
+                    [i for i, _ in group],
+                    attributes=[(i, ATTRIBUTES) for i, _ in group] if wanted.all_attributes else (),
+                    memberships=[i for i, _ in group] if wanted.rules else (),
+                )
                 for s, group in rows.items()
             ]
         )
@@ -135,6 +166,10 @@ class RowFetcher:
             for (_, row), f, v in zip(group, reply.fragments, reply.served, strict=True):
                 fragments[row] = f
                 served[row] = v
+            for (_, row), m in zip(group, reply.memberships, strict=False):
+                memberships[row] = m
+            for (_, row), a in zip(group, reply.attributes, strict=False):
+                attributes[row] = a or b""
 
     async def _read_edges(
         self,
@@ -183,6 +218,29 @@ class RowFetcher:
         linked = [rows[i] for ids in reached.values() for i in ids[1:] if rows[i] is not None]
         return np.array(owner, np.int32), linked, reached
 
+    async def _attributes_of(
+        self, members: Mapping[int, Sequence[Identity]]
+    ) -> dict[int, list[tuple[Identity, bytes]]]:
+        """Row -> attributes of the other identities of its profile."""
+        others = _unique(i for people in members.values() for i in people[1:])
+        shards = shard_of(murmur2(others), self._shards)
+        groups = _by_shard(np.arange(len(others)), shards)
+        replies = await self._store.read(
+            [
+                RowRequest(s, attributes=[(others[r], ATTRIBUTES) for r in rs])
+                for s, rs in groups.items()
+            ]
+        )
+        found = {
+            others[r]: data
+            for rs, reply in zip(groups.values(), replies, strict=True)
+            for r, data in zip(rs, reply.attributes, strict=True)
+            if data
+        }
+        return {
+            r: [(i, found[i]) for i in people[1:] if i in found] for r, people in members.items()
+        }
+
     async def _read_foreign(
         self, identities: Sequence[Identity]
     ) -> list[tuple[Identity, bytes | None, Edges]]:
@@ -227,6 +285,7 @@ def _request(
         else (),
         due_until=until,
         due_limit=limit,
+        memberships=ids if wanted.rules else (),
     )
 
 

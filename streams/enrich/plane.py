@@ -17,7 +17,7 @@ import numpy as np
 
 from afflux.catalog import Catalog
 from afflux.columns import empty_events
-from afflux.names import AffluxError
+from afflux.names import AffluxError, Identity
 from afflux.outcome import Batch, Control
 from afflux.position import FENCE, NONE_MS
 from afflux.scoring import Scorer
@@ -30,6 +30,7 @@ from streams.encoding import encode_control, encode_training_examples
 from streams.enrich.advance import Advancer, LostRace
 from streams.enrich.announce import Announcer
 from streams.enrich.attributes import AttributeFolder
+from streams.enrich.audiences import AudienceStage, NoAudiences, RuleSource
 from streams.enrich.commits import CommitPlanner
 from streams.enrich.cut import cut
 from streams.enrich.fetch import RowFetcher
@@ -37,6 +38,7 @@ from streams.enrich.last_word import LastWord
 from streams.enrich.learner_gate import LearnedOffset, LearnerGate
 from streams.enrich.partition import Head, OwnedPartition
 from streams.enrich.settings import EnrichSettings
+from streams.enrich.sweep import PeopleStore, Sweep
 from streams.enrich.takeover import INPUTS, TakeOver, seeks
 from streams.enrich.together import Job, Together
 from streams.enrich.work import Work
@@ -65,6 +67,8 @@ class ScorerSource(LearnedOffset, Protocol):
 
 _RACE_PAUSE_S = 0.2
 _LATE_S = 0.5
+_TIMERS_MS = 500
+"""An idle partition is not ticked more often than that."""
 
 
 class EnrichPlane:
@@ -82,6 +86,8 @@ class EnrichPlane:
         nonce: bytes,
         monotonic: Callable[[], float],
         wall_ms: Callable[[], int],
+        audiences: RuleSource | None = None,
+        people: PeopleStore | None = None,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -100,12 +106,19 @@ class EnrichPlane:
         fetcher = RowFetcher(store, catalog, settings.shards)
         self._last_word = LastWord(store, catalog, fetcher, self._announcer, monotonic)
         self._takeover = TakeOver(store, catalog, self._last_word, nonce, monotonic, wall_ms)
+        self._rules = audiences or NoAudiences()
+        stage = AudienceStage(catalog, self._rules)
         self._advancer = Advancer(
             store, catalog, planner, fetcher, self._last_word,
-            settings.shards, settings.commit_rows, step_settings,
+            settings.shards, settings.commit_rows, step_settings, stage,
         )  # fmt: skip
+        self._sweep = (
+            Sweep(people, self._rules, self._ask, settings.commit_rows, monotonic)
+            if people is not None
+            else None
+        )
         self._together = Together(self._fold_events, settings.spacing_ms / 1000, monotonic)
-        self._attributes = AttributeFolder(store, catalog, settings.shards, nonce)
+        self._attributes = AttributeFolder(store, catalog, settings.shards, nonce, stage)
         self._gate = LearnerGate(
             scorers, settings.learner_lag, settings.learner_patience_s, monotonic
         )
@@ -129,6 +142,7 @@ class EnrichPlane:
         Raises StoreUnavailable, StopPartition.
         """
         await self._scorers.refresh()
+        await self._rules.refresh()
         self._logs.update(logs)
         found: dict[TP, int] = {}
         for number in sorted({p for _, p in logs}):
@@ -138,6 +152,8 @@ class EnrichPlane:
                 await self._takeover.take(part, self._logs)
                 self._parts[number] = part
             found |= {tp: o for tp, o in seeks(part).items() if tp in logs}
+        if self._sweep is not None:
+            self._sweep.forget()
         return found
 
     def _new_part(self, number: int) -> OwnedPartition:
@@ -274,8 +290,12 @@ class EnrichPlane:
         if batch.controls:
             hashes = [c.identity_hash for c in batch.controls if c.identity is not None]
             touched.update(shard_of(np.array(hashes, np.uint32), shards).tolist())
-            if any(c.identity is None for c in batch.controls):
+            ticks = [c.timestamp for c in batch.controls if c.identity is None]
+            if ticks:
                 touched.add(part.number)  # ticks count in the partition's first shard
+            if ticks and self._rules.current is not None:
+                # What they make due is not left to the next second.
+                touched.update(s for s in part.shards if part.may_be_due(s, max(ticks)))
         touched.update(r.shard for r in batch.rejected)
         return [
             s
@@ -301,6 +321,7 @@ class EnrichPlane:
     async def tick(self) -> None:
         """Advance untouched shards, notice an older or foreign store, tick idle partitions."""
         await self._scorers.refresh()
+        await self._rules.refresh()
         for part in list(self._parts.values()):
             async with part.lock:
                 if self._parts.get(part.number) is not part:
@@ -312,6 +333,23 @@ class EnrichPlane:
                 except LostRace as race:
                     await self._rewind(part, race)
                 await self._tick_if_idle(part)
+        if self._sweep is not None:
+            await self._sweep.turn(self._parts)
+
+    async def _ask(
+        self,
+        part: OwnedPartition,
+        people: Sequence[tuple[int, Identity]],
+        swept: Mapping[int, bytes],
+    ) -> None:
+        """Ask these about audiences, unless the partition is another's by now."""
+        async with part.lock:
+            if self._parts.get(part.number) is not part:
+                return
+            try:
+                await self._advancer.ask(part, part.heads[0], people, swept, self._scorer)
+            except LostRace as race:
+                await self._rewind(part, race)
 
     async def _check_announced(self, part: OwnedPartition) -> None:
         """An announcement that failed while nothing followed it is made again from the outbox."""
@@ -344,9 +382,11 @@ class EnrichPlane:
         """Event time goes on at the log's pace where no events come."""
         every, head = self._settings.idle_tick_s, part.heads[0]
         idle = self._monotonic() - head.seen_at
-        if not every or idle < every or head.watermark.value == NONE_MS:
+        if not every or head.watermark.value == NONE_MS:
             return
         now = self._wall_ms()
+        if idle < every and not self._runs_out(part, now):
+            return
         control = Control(
             kind="tick",
             offset=-1,
@@ -359,11 +399,21 @@ class EnrichPlane:
             [self._announcer.control(None, encode_control(control), part.number)]
         )
 
+    def _runs_out(self, part: OwnedPartition, now: int) -> bool:
+        """Whether a window of an audience has run out where no event says so."""
+        head, rules = part.heads[0], self._rules.current
+        if rules is None or not rules.program.timed or now - head.append_time < _TIMERS_MS:
+            return False
+        at = head.watermark.value + now - head.append_time
+        return any(part.may_be_due(s, at) for s in part.shards)
+
     async def _rewind(self, part: OwnedPartition, race: LostRace) -> None:
         """Read positions again and go back to them; this owner's own commits are announced."""
         log.warning("%s; reading positions again", race)
         await asyncio.sleep(_RACE_PAUSE_S)
         before = seeks(part)
+        if self._sweep is not None:
+            self._sweep.forget()
         await self._takeover.go_back(part, self._logs)
         after = seeks(part)
         raise Rewind(after, f"partition {part.number}: rewound from {before} to {after}: {race}")

@@ -19,8 +19,8 @@ from gateway.key_file import KeyFile
 from gateway.keys import new_key
 from gateway.score_hub import LoggedUpdate, ScoreHub
 from gateway.settings import GatewaySettings
-from profile_store import AsyncProfileStore, StoreUnavailable
-from profile_store.commands import Args, Command
+from memory_link import MemoryLink
+from profile_store import AsyncProfileStore
 from profile_store.installation import Installation, ensure_installation
 from profile_store.memory import MemoryShardStore
 from store_people import PARTITIONS, SHARDS, describe, fold, link, purchase, view
@@ -28,38 +28,6 @@ from streams.errors import BrokerUnavailable
 from streams.ports import TP, Message
 
 LOG = "0a0b0c0d"
-
-
-class MemoryLink:
-    """GET and MGET of a `MemoryShardStore`, as a reader's connection to Redis answers them."""
-
-    name = "memory"
-
-    def __init__(self, store: MemoryShardStore) -> None:
-        self._store = store
-        self.calls = 0
-
-    async def run(self, commands: Sequence[Command]) -> list[Any]:
-        """Replies in order."""
-        self.calls += 1
-        if not self._store.available:
-            raise StoreUnavailable("the memory store is switched off")
-        return [self._reply(command.args) for command in commands]
-
-    async def run_then(
-        self, commands: Sequence[Command], then: Args, extra_s: float
-    ) -> tuple[list[Any], list[Any]]:
-        """Nothing that a reader does."""
-        raise AssertionError("a reader waits for no replicas")
-
-    async def close(self) -> None:
-        """Nothing to drop."""
-
-    def _reply(self, args: Args) -> Any:
-        name, *keys = args
-        found = [self._store.data.get(key) for key in keys if isinstance(key, bytes)]
-        assert len(found) == len(keys)
-        return found if name == "MGET" else found[0]
 
 
 class MemoryScoreLog:
