@@ -61,6 +61,13 @@ class EngagementDocument(BaseModel):
     trend: str = "steady"
 
 
+class MembershipDocument(BaseModel):
+    """Of a person in an audience: in since the last event, in before it, or not any more."""
+
+    status: Literal["realized", "existing", "exited"] = "exited"
+    last_qualification_time: int = 0
+
+
 class ExampleDocument(BaseModel):
     """An outcome that is being waited for."""
 
@@ -84,6 +91,7 @@ class ProfileDocument(Document):
     at: int | None = None
     features: dict[str, float] = {}
     scores: dict[str, ScoreDocument] = {}
+    audiences: dict[str, MembershipDocument] = {}
     open_examples: list[ExampleDocument] = []
 
 

@@ -12,7 +12,7 @@ from gateway.access import Caller
 from gateway.recent_answers import RecentAnswers
 from profile_store.found import Found
 
-FORM = 1
+FORM = 2
 """Of the answers: a change of what they look like changes their marks."""
 
 

@@ -6,7 +6,7 @@
 
 from profile_store.errors import StoreError, StoreMisconfigured, StoreUnavailable, UnknownLayout
 from profile_store.options import RedisOptions
-from profile_store.profile import Engagement, Factor, OpenExample, Profile, Score
+from profile_store.profile import Engagement, Factor, Membership, OpenExample, Profile, Score
 from profile_store.reader import AsyncProfileStore, ProfileStore
 from profile_store.stored import MergePolicy
 
@@ -14,6 +14,7 @@ __all__ = [
     "AsyncProfileStore",
     "Engagement",
     "Factor",
+    "Membership",
     "MergePolicy",
     "OpenExample",
     "Profile",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afflux.attributes import Value
+from afflux.audiences.standing import Layouts
 from afflux.catalog import Catalog
 from afflux.columns import Kind
 from afflux.features.channels import CHANNELS
@@ -20,6 +21,7 @@ from afflux.names import EpochMs, Identity, ModelName
 from profile_store.errors import StoreMisconfigured
 from profile_store.installation import Installation
 from profile_store.layouts import layout_id
+from profile_store.membership_reading import memberships
 from profile_store.profile import Engagement, OpenExample, Profile, Score
 from profile_store.selection import Selection
 from profile_store.served import open_examples, scores
@@ -36,17 +38,19 @@ def assemble(
     catalog: Catalog,
     selection: Selection,
     at: int | None,
+    audiences: Layouts,
 ) -> list[Profile | None]:
     """One profile a person; None where nothing is known. Raises UnknownLayout.
 
-    at: time of the features, ms; None: of each person's last event.
+    at: time of the features, ms; None: of each person's last event. audiences: by layout of
+    stored memberships.
     """
-    merged = _merged(people, installation, catalog)
+    merged = merged_rows(people, installation, catalog)
     times = merged["last_ts"] if at is None else np.full(len(people), at, np.int64)
     matrix = catalog.matrix(merged, times) if selection.wants("features") else None
     profiles: list[Profile | None] = []
     for p, stored in enumerate(people):
-        attributes = _attributes(stored)
+        attributes = attributes_of(stored)
         if not merged["last_ts"][p] and not attributes:
             profiles.append(None)
             continue
@@ -63,6 +67,12 @@ def assemble(
                 at=None if matrix is None else EpochMs(int(times[p])),
                 features=_features(catalog, matrix, p, selection),
                 scores=_chosen(latest, selection),
+                audiences=selection.only(
+                    "audiences",
+                    memberships(stored, int(merged["last_ts"][p]), installation, audiences),
+                )
+                if selection.wants("audiences")
+                else {},
                 open_examples=_examples(stored, installation, selection),
                 selection=selection,
             )
@@ -70,7 +80,7 @@ def assemble(
     return profiles
 
 
-def _merged(
+def merged_rows(
     people: Sequence[Sequence[Stored]], installation: Installation, catalog: Catalog
 ) -> NDArray[np.void]:
     """One row a person, of the fragments of all identities."""
@@ -92,7 +102,8 @@ def _merged(
     return merge(catalog, rows, np.array(owners, np.int64), len(people))
 
 
-def _attributes(person: Sequence[Stored]) -> dict[str, Value]:
+def attributes_of(person: Sequence[Stored]) -> dict[str, Value]:
+    """Of all identities: of two values of one name the later record's."""
     return dict(
         pair
         for _, _, values in sorted(_records(person), key=lambda record: record[:2])

@@ -49,6 +49,11 @@ class AudienceStore:
         self._link = link
         self._keys = keys
 
+    @property
+    def shards(self) -> int:
+        """Of the installation."""
+        return self._keys.shards
+
     # --- definitions -----------------------------------------------------------------------
 
     async def definitions(self) -> bytes:

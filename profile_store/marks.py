@@ -23,7 +23,8 @@ def mark_of(person: Sequence[Stored], layout: int) -> str:
     """
     hashed = hashlib.blake2b(layout.to_bytes(8, "little"), digest_size=16)
     for stored in person:
-        for part in (stored.identity, stored.fragment, stored.served, stored.attributes):
+        parts = (stored.identity, stored.fragment, stored.served, stored.attributes)
+        for part in (*parts, stored.memberships):
             # With lengths: what moves from one part to the next is something else.
             hashed.update(_NOTHING if part is None else b"\1%4d" % len(part) + part)
     return hashed.hexdigest()

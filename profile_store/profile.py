@@ -87,6 +87,19 @@ class Engagement:
 
 
 @dataclass(frozen=True, slots=True)
+class Membership:
+    """Of a person in an audience, now or once.
+
+    status: "realized", in since the last event or later; "existing", in already before it;
+    "exited", not in any more.
+    """
+
+    status: str
+    last_qualification_time: EpochMs
+    """Event time of the last entry."""
+
+
+@dataclass(frozen=True, slots=True)
 class OpenExample:
     """An outcome that is being waited for."""
 
@@ -116,6 +129,8 @@ class Profile:
         at: time of `features`, ms; None where they were not asked for.
         features: as the models see them (most are logarithms), rounded to float16.
         scores: by model; the latest of all identities.
+        audiences: by name, those that the person is or was in; of identities that say different
+            things the one that was asked last.
         open_examples: by identity and time.
     """
 
@@ -127,6 +142,7 @@ class Profile:
     at: EpochMs | None = None
     features: Mapping[str, float] = field(default_factory=dict)
     scores: Mapping[ModelName, Score] = field(default_factory=dict)
+    audiences: Mapping[str, Membership] = field(default_factory=dict)
     open_examples: tuple[OpenExample, ...] = ()
     selection: Selection = field(default=EVERYTHING, repr=False, compare=False)
 
@@ -159,6 +175,6 @@ def _plain(value: Any) -> Any:
 _AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
 _NAMES = {
     kind: tuple(field.name for field in fields(kind))
-    for kind in (Factor, Score, Engagement, OpenExample)
+    for kind in (Factor, Score, Engagement, Membership, OpenExample)
 }
 _SHOWN = tuple(field.name for field in fields(Profile) if field.name != "selection")

@@ -38,6 +38,7 @@ class Stored:
     edges: Edges
     served: bytes | None
     attributes: bytes | None
+    memberships: bytes | None = None
 
 
 async def fetch(
@@ -75,19 +76,22 @@ async def _fetch_rows(
     for identity, shard in zip(identities, shards, strict=True):
         groups.setdefault(shard, []).append(identity)
     served = selection.wants("scores") or selection.wants("open_examples")
+    audiences = selection.wants("audiences")
     commands = []
     for shard, ids in groups.items():
         mget: list[bytes | str | int] = ["MGET", *keys.fragments(shard, [(i, EVENTS) for i in ids])]
         mget += keys.edges(shard, ids)
         mget += keys.attributes(shard, [(i, ATTRIBUTES) for i in ids])
         mget += keys.served(shard, ids) if served else []
+        mget += keys.memberships(shard, ids) if audiences else []
         commands.append(Command(keys.slot(shard), mget))
     replies = checked(await link.run(commands), link.name)
     stored = []
     for ids, values in zip(groups.values(), replies, strict=True):
         n = len(ids)
         f, e, a = values[:n], values[n : 2 * n], values[2 * n : 3 * n]
-        v = values[3 * n :] if served else [None] * n
-        rows = zip(ids, f, e, v, a, strict=True)
-        stored += [Stored(i, f, Edges.decode(e), s, t) for i, f, e, s, t in rows]
+        v = values[3 * n : 4 * n] if served else [None] * n
+        u = values[-n:] if audiences else [None] * n
+        rows = zip(ids, f, e, v, a, u, strict=True)
+        stored += [Stored(i, f, Edges.decode(e), s, t, m) for i, f, e, s, t, m in rows]
     return stored

@@ -1,7 +1,7 @@
-"""Audiences in the enrich plane, over logs in memory: what is stored, counted and announced agrees.
+"""Audiences in the enrich plane, over logs in memory: stored, counted and announced agree.
 
-The oracle of the rules themselves is elsewhere (`tests/property/test_audience_oracle.py`); here they
-are asked once more of the final rows, at the final W.
+The oracle of the rules themselves is elsewhere (`tests/property/test_audience_oracle.py`); here
+they are asked once more of the final rows, at the final W.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ from audience_rig import (
     without,
     worker,
 )
-from enrich_rig import START, Logs, StoreUnavailable, rows_of
+from enrich_rig import START, Logged, Logs, StoreUnavailable, rows_of
 from enrich_workload import DAY, delete, purchase, workload
 from profile_store.audience_store import Swept
 from profile_store.memory import MemoryShardStore
 from streams.delivery import DeliveryClosed
+from streams.encoding import encode_attributes
 from streams.updates import decode
 
 PARTITIONS = 4
@@ -221,9 +222,6 @@ async def test_a_window_that_runs_out_with_no_event_ends_the_membership_in_time(
 
 async def test_attributes_alone_change_a_membership() -> None:
     """A record of attributes has no event: its person is asked within the next second."""
-    from streams.encoding import encode_attributes
-    from enrich_rig import Logged
-
     logs = Logs(1)
     store = MemoryShardStore(SHARDS)
     await save(store, {"gold": RULES["gold"]})
