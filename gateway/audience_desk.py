@@ -185,7 +185,9 @@ def _place(cursor: str) -> tuple[int, Identity]:
     """Raises CursorError."""
     try:
         data = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
-        shard, _, identity = data.partition(b":")
+        shard, colon, identity = data.partition(b":")
+        if not (colon and shard.isdigit() and len(shard) < 6):
+            raise ValueError
         return int(shard), Identity(identity)
     except (ValueError, binascii.Error):
         raise CursorError("no page of members came with this cursor") from None

@@ -25,6 +25,10 @@ class Audit:
         """Profiles were read; None for a person who is not known."""
         self._write(key, "read", profiles=list(profiles), fields=_tops(fields))
 
+    def listed(self, key: str, people: int) -> None:
+        """So many identities were named, as members of an audience."""
+        self._write(key, "list", people=people)
+
     def subscribed(self, key: str, everybody: bool, all_models: bool) -> None:
         """Score updates go out from now on, of one person or of everybody."""
         # Names of models are as they were sent, and could be anything.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from afflux.outcomes import ModelSpec
 from gateway.access import Gate
+from gateway.audience_desk import AudienceDesk, AudienceReader
 from gateway.audit import Audit
 from gateway.context import Context
 from gateway.health import Health
@@ -20,10 +22,14 @@ from gateway.subscriptions import Subscriptions
 from streams.ports import Delivery
 
 
+class Reader(ProfileReader, AudienceReader, Protocol):
+    """What the gateway needs of a store; `AsyncProfileStore` is one."""
+
+
 def build_context(
     settings: GatewaySettings,
     keys: KeyFile,
-    reader: ProfileReader,
+    reader: Reader,
     models: Sequence[ModelSpec],
     delivery: Callable[[], Delivery],
     hub: ScoreHub,
@@ -41,6 +47,7 @@ def build_context(
         audit=audit,
         profiles=ProfileReading(reader, settings.cached_profiles),
         models=ModelQuality(reader, models),
+        audiences=AudienceDesk(reader),
         ingest=Ingest(delivery, settings),
         subscriptions=Subscriptions(hub, log, settings),
         health=Health(reader, hub),

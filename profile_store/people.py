@@ -78,4 +78,8 @@ async def _watermarks(link: Link, keys: Keys) -> list[int]:
     """W of each shard, 0 before the first event."""
     commands = [Command(keys.slot(s), ("GET", keys.position(s))) for s in range(keys.shards)]
     found = checked(await link.run(commands), link.name)
-    return [max(0, Position.decode(p).topics[0].watermark.value) if p else 0 for p in found]
+    return [_watermark(Position.decode(data)) if data else 0 for data in found]
+
+
+def _watermark(position: Position) -> int:
+    return max([0, *(topic.watermark.value for topic in position.topics[:1])])

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from core_cases import CATALOG
 from gateway.app import create_app
+from gateway.audience_desk import AudienceDesk
 from gateway.composition import build_context
 from gateway.containment import Contained
 from gateway.cursors import Cursor
@@ -101,6 +102,10 @@ class Rig:
         transport = httpx.ASGITransport(Contained(self.app))
         return httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers)
 
+    async def save(self, name: str, rule: str) -> None:
+        """An audience, of which nobody was asked yet."""
+        await AudienceDesk(AsyncProfileStore(link=self.link)).save(name, rule, {}, 1)
+
     def key(self, *scopes: str, namespaces: Sequence[str] = ()) -> str:
         """A new key, as its owner writes it."""
         key, text = new_key("test", scopes, namespaces, 1)
@@ -108,10 +113,10 @@ class Rig:
         return text
 
 
-def rig(folder: Path, **settings: Any) -> Rig:
+def rig(folder: Path, shards: int = SHARDS, **settings: Any) -> Rig:
     """A gateway without keys, open to everybody, on a store that nobody has set up."""
-    shards = MemoryShardStore(SHARDS)
-    memory = MemoryLink(shards)
+    store = MemoryShardStore(shards)
+    memory = MemoryLink(store)
     limits = GatewaySettings(**settings)
     hub = ScoreHub(limits.queue_updates, limits.max_streams)
     log, delivery, keys = MemoryScoreLog(hub), MemoryDelivery(), KeyFile(folder / "keys.json")
@@ -126,7 +131,7 @@ def rig(folder: Path, **settings: Any) -> Rig:
         log,
         open_without_keys=True,
     )
-    return Rig(create_app(context), shards, memory, hub, log, delivery, keys)
+    return Rig(create_app(context), store, memory, hub, log, delivery, keys)
 
 
 async def people(shards: MemoryShardStore) -> None:
