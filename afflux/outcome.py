@@ -128,3 +128,7 @@ class StepOutcome:
     """Shard -> its position after the step (same version as before; the shell sets the next)."""
     counters: Mapping[int, U64]
     """Shard -> what this step added, already inside `positions`."""
+    vectors: NDArray[np.float16] | None = None
+    """Features that scores came from, of openings and of rows; None where nothing was scored."""
+    vector_of: I64 | None = None
+    """Aligned to `scored`: where in `vectors` the row's are."""

@@ -23,9 +23,11 @@ def score(work: Workspace, scorer: Scorer) -> I32:
     vectors = work.vectors
     if len(others) or not vectors:
         vectors = [*vectors, work.matrix(others, work.rows["last_ts"][others])]
-    scores = scorer.score(vectors[0] if len(vectors) == 1 else np.concatenate(vectors))
+    work.scored_vectors = vectors[0] if len(vectors) == 1 else np.concatenate(vectors)
+    scores = scorer.score(work.scored_vectors)
     place = work.opened_by[owners, 1]
     place[moved] = work.openings + np.arange(len(others))
+    work.vector_of = place
     if work.openings:
         _serve_openings(work, scorer, scores)
         _complete_closed(work, scorer, scores)

@@ -194,4 +194,6 @@ def _outcome(
         derived=links.addressed(work.derived),
         positions=counting.moved(spans, positions, added, chosen),
         counters=added,
+        vectors=work.scored_vectors,
+        vector_of=work.vector_of,
     )

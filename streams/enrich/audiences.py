@@ -106,7 +106,10 @@ class AudienceStage:
         timer = (before.ask > 0) & (before.ask <= now)
         entry = np.where(timer, before.ask, now)
         entry[scored] = outcome.fragment["last_ts"][at[scored]]
-        frame = ProfileColumns(self._catalog, fragment, outcome.served[at], attributes, now)
+        served = outcome.served if len(at) == len(outcome.served) else outcome.served[at]
+        frame = ProfileColumns(
+            self._catalog, fragment, served, attributes, now, _vectors(rows, outcome, at, scored)
+        )
         verdict = judge(rules, frame, known, before, entry)
         look = _Look(rules, rows, outcome, at, before, was, forgotten, scored, now, verdict)
         return look.judged()
@@ -114,9 +117,9 @@ class AudienceStage:
     def _profiles(self, rows: Rows, outcome: StepOutcome, at: I64) -> NDArray[np.void]:
         """Fragments as rules see them: merged with those of linked identities."""
         linked, owner = rows.fetched.linked, rows.fetched.linked_owner
-        fragment = outcome.fragment[at]
         if linked is None or not len(linked):
-            return fragment
+            return outcome.fragment if len(at) == len(outcome.fragment) else outcome.fragment[at]
+        fragment = outcome.fragment[at]
         mine = np.flatnonzero(np.isin(at, owner))
         place = np.full(len(rows.fetched.identities), -1)
         place[at[mine]] = np.arange(len(mine))
@@ -148,6 +151,15 @@ class AudienceStage:
             else:
                 found.append(self._values.of([(identities[r], data)]) if data else _NOTHING)
         return found
+
+
+def _vectors(rows: Rows, outcome: StepOutcome, at: I64, scored: Bool) -> NDArray[np.float16] | None:
+    """The features that the step has made already, where it has those of all of `at`."""
+    if not scored.all() or rows.fetched.linked is not None or len(at) != len(outcome.scored):
+        return None
+    if outcome.vectors is None or outcome.vector_of is None:
+        return None
+    return outcome.vectors[outcome.vector_of]
 
 
 @dataclass(frozen=True, slots=True)
