@@ -14,7 +14,7 @@ from profile_store.link import Link
 from profile_store.replies import checked, is_error
 from profile_store.scripts import SWAP
 
-_SWEPT = struct.Struct("<QQ?")
+_SWEPT = struct.Struct("<QQ??")
 _KEYS_A_LOOK = 1_000
 _MEMBERS_A_READ = 1_000
 
@@ -24,17 +24,19 @@ class Swept:
     """How far one shard is in asking everybody about a set of rules.
 
     >>> Swept.decode(Swept(3, 70, True).encode())
-    Swept(version=3, people=70, done=True)
+    Swept(version=3, people=70, done=True, untimed=False)
     """
 
     version: int = 0
     people: int = 0
     """Asked so far."""
     done: bool = False
+    untimed: bool = False
+    """There was no event time yet: whoever is there is asked again when there is."""
 
     def encode(self) -> bytes:
         """The stored form."""
-        return _SWEPT.pack(self.version, self.people, self.done)
+        return _SWEPT.pack(self.version, self.people, self.done, self.untimed)
 
     @staticmethod
     def decode(data: bytes | None) -> Swept:

@@ -49,6 +49,8 @@ class Announcer:
         self._delivery = delivery
         self._secret = secret
         self._partitions = partitions
+        self.nobody = Owners([], catalog.new_served(0), [], [], {})
+        """Where no scores are announced."""
         self.examples_end = 0
         """Offset after the last example that was acknowledged."""
         self.examples = 0

@@ -30,6 +30,7 @@ from streams.encoding import encode_control, encode_training_examples
 from streams.enrich.advance import Advancer, LostRace
 from streams.enrich.announce import Announcer
 from streams.enrich.attributes import AttributeFolder
+from streams.enrich.audience_last_word import AudienceLastWord
 from streams.enrich.audiences import AudienceStage, NoAudiences, RuleSource
 from streams.enrich.commits import CommitPlanner
 from streams.enrich.cut import cut
@@ -104,9 +105,12 @@ class EnrichPlane:
         )
         planner = CommitPlanner(catalog, encode_training_examples, encode_control, nonce)
         fetcher = RowFetcher(store, catalog, settings.shards)
-        self._last_word = LastWord(store, catalog, fetcher, self._announcer, monotonic)
-        self._takeover = TakeOver(store, catalog, self._last_word, nonce, monotonic, wall_ms)
         self._rules = audiences or NoAudiences()
+        of_audiences = AudienceLastWord(store, fetcher, self._announcer, self._rules)
+        self._last_word = LastWord(
+            store, catalog, fetcher, self._announcer, monotonic, of_audiences
+        )
+        self._takeover = TakeOver(store, catalog, self._last_word, nonce, monotonic, wall_ms)
         stage = AudienceStage(catalog, self._rules)
         self._advancer = Advancer(
             store, catalog, planner, fetcher, self._last_word,

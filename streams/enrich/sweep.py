@@ -73,8 +73,8 @@ class Sweep:
         self._ask = ask
         self._most = most
         self._monotonic = monotonic
-        self._done: dict[int, int] = {}
-        """Shard -> version of the rules that all its people were asked."""
+        self._done: dict[int, tuple[int, bool]] = {}
+        """Shard -> version of the rules that all its people were asked, and whether `untimed`."""
         self._pass: _Pass | None = None
 
     def forget(self) -> None:
@@ -87,30 +87,33 @@ class Sweep:
         rules = self._source.current
         if rules is None:
             return
-        part_of = {
-            s: p for p in parts.values() for s in p.shards
-            if p.heads[0].watermark.value != NONE_MS
-        }  # fmt: skip
+        part_of = {s: p for p in parts.values() for s in p.shards}
         began = self._monotonic()
         for _ in range(LOOKS):
             if self._pass is None or self._pass.version != rules.version:
-                self._pass = await self._next_pass(rules.version, list(part_of))
+                self._pass = await self._next_pass(rules.version, part_of)
             if self._pass is None or self._monotonic() - began > TURN_S:
                 return
             await self._look(self._pass, part_of)
 
-    async def _next_pass(self, version: int, shards: Sequence[int]) -> _Pass | None:
-        left = [s for s in shards if self._done.get(s) != version]
+    async def _next_pass(self, version: int, part_of: Mapping[int, OwnedPartition]) -> _Pass | None:
+        left = self._left(version, part_of)
         if not left:
             return None
-        found = await self._store.swept(left)
-        for shard, swept in zip(left, found, strict=True):
-            if swept.done and swept.version == version:
-                self._done[shard] = version
-        left = [s for s in left if self._done.get(s) != version]
+        for shard, swept in zip(left, await self._store.swept(left), strict=True):
+            if swept.done:
+                self._done[shard] = swept.version, swept.untimed
+        left = self._left(version, part_of)
         if left:
             log.info("audiences, version %d: asking everybody in %d shards", version, len(left))
         return _Pass(version, tuple(left)) if left else None
+
+    def _left(self, version: int, part_of: Mapping[int, OwnedPartition]) -> list[int]:
+        return [
+            s
+            for s, part in part_of.items()
+            if self._done.get(s) not in ((version, False), (version, _untimed(part)))
+        ]
 
     async def _look(self, going: _Pass, part_of: Mapping[int, OwnedPartition]) -> None:
         after, people = await self._store.people(going.shards, going.cursor)
@@ -125,11 +128,10 @@ class Sweep:
         for part in {p.number: p for p in part_of.values()}.values():
             ended = [s for s in going.shards if part_of.get(s) is part]
             if ended:
-                done = {
-                    s: Swept(going.version, going.asked.get(s, 0), True).encode() for s in ended
-                }
-                await self._ask(part, (), done)
-                self._done.update(dict.fromkeys(ended, going.version))
+                untimed, asked = _untimed(part), going.asked
+                swept = {s: Swept(going.version, asked.get(s, 0), True, untimed) for s in ended}
+                await self._ask(part, (), {s: one.encode() for s, one in swept.items()})
+                self._done.update(dict.fromkeys(ended, (going.version, untimed)))
         self._pass = None
 
     def _progress(self, going: _Pass, people: People) -> dict[int, bytes]:
@@ -137,3 +139,7 @@ class Sweep:
             going.asked[shard] = going.asked.get(shard, 0) + 1
         shards = {s for s, _ in people}
         return {s: Swept(going.version, going.asked[s]).encode() for s in shards}
+
+
+def _untimed(part: OwnedPartition) -> bool:
+    return part.heads[0].watermark.value == NONE_MS

@@ -49,12 +49,13 @@ async def assert_all_agree(store: MemoryShardStore, logs: Logs) -> None:
     assert len(wanted) > 10
 
 
+@pytest.mark.slow
 async def test_any_cutting_into_batches_gives_the_same_memberships() -> None:
     """With the rules and snapshots fixed, small random batches end like a few large ones."""
     for seed in range(2):
         ends = []
-        for most in (1, 30, 10_000):
-            logs = make_logs(seed)
+        for most in (3, 40, 10_000):
+            logs = make_logs(seed, 300)
             logs.frozen = True
             store = MemoryShardStore(SHARDS)
             await save(store, RULES)
@@ -86,6 +87,7 @@ async def test_rules_change_nothing_of_what_the_log_decides() -> None:
     assert examples[0] == examples[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 async def test_crashes_lose_and_double_no_membership(seed: int) -> None:
     """Lost replies, dead producers, other owners: memberships are of the same commit as rows."""
@@ -248,6 +250,29 @@ async def test_attributes_alone_change_a_membership() -> None:
     assert stored(store) == members(store) == announced(logs)
 
 
+async def test_who_was_there_before_event_time_is_asked_when_there_is_some() -> None:
+    """Attributes before the first event of a partition: nobody can be asked, until then."""
+    logs = Logs(1)
+    store = MemoryShardStore(SHARDS)
+    await save(store, {"gold": RULES["gold"]})
+    w = worker(store, logs)
+    record = {
+        "timestamp": START, "identityMap": {"crm": [{"id": "1"}]}, "attributes": {"tier": "gold"},
+    }  # fmt: skip
+    logs.append("profile-attributes", Logged(b"crm:1", encode_attributes([record])[0], START))
+    await w.own([0])
+    await w.drain()
+    assert all(s.done and s.untimed for s in await shelf(store).swept(range(SHARDS)))
+    assert stored(store) == {}
+    logs.append("experience-events", purchase(START, "e1", "crm:2"))
+    await w.drain()
+    assert stored(store) == members(store) == {b"crm:1": {"gold"}}
+    before = await store.positions(range(SHARDS))
+    await w.tick()
+    assert not any(s.untimed for s in await shelf(store).swept(range(SHARDS)))
+    assert await store.positions(range(SHARDS)) == before, "nobody is asked twice"
+
+
 async def test_a_deleted_person_is_in_no_audience_and_has_a_tombstone() -> None:
     """Memberships go with the person; who comes back starts anew."""
     logs = Logs(1)
@@ -275,4 +300,4 @@ async def test_a_deleted_person_is_in_no_audience_and_has_a_tombstone() -> None:
 
 def test_progress_has_a_stored_form() -> None:
     """Nothing stored is nothing asked."""
-    assert Swept.decode(None) == Swept(0, 0, False)
+    assert Swept.decode(None) == Swept(0, 0, False, False)
