@@ -21,13 +21,15 @@ class AttributeValues:
         self._most = most
         self._read: dict[bytes, tuple[int, Mapping[str, Value]]] = {}
 
+    def one(self, data: bytes) -> Mapping[str, Value]:
+        """Of a person with one identity. Raises AttributesError."""
+        return self._record(data)[1]
+
     def of(self, stored: Sequence[Stored]) -> Mapping[str, Value]:
         """Of one person with these identities: of two values of one name the later record's.
 
         Raises AttributesError.
         """
-        if len(stored) == 1:
-            return self._record(stored[0][1])[1]
         records = sorted(
             ((self._record(data), identity) for identity, data in stored),
             key=lambda found: (found[0][0], found[1]),

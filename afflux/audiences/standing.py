@@ -85,19 +85,21 @@ def decode(values: Sequence[bytes | None], names: Sequence[str], layouts: Layout
     ([[-7, 0], [0, 0]], [9, 0], {0: ['a']})
     """
     found = none(len(values), len(names))
-    head = layout_of(names).to_bytes(8, "little")
-    size = (_HEAD + len(names)) * _WIDTH
+    layout, width = layout_of(names), _HEAD + len(names)
     here = [i for i, v in enumerate(values) if v]
     mine = [v for v in values if v]
     if not here:
         return found
-    if all(v[:8] == head and len(v) == size for v in mine):
-        table = np.frombuffer(b"".join(mine), "<i8").reshape(len(mine), -1)
-        found.ask[here] = table[:, 1]
-        found.since[here] = table[:, _HEAD:]
-        return found
+    data = b"".join(mine)
+    if len(data) == len(mine) * width * _WIDTH:
+        table = np.frombuffer(data, "<i8").reshape(len(mine), width)
+        if (table[:, 0].view(np.uint64) == layout).all():
+            found.ask[here] = table[:, 1]
+            found.since[here] = table[:, _HEAD:]
+            return found
     place = {name: a for a, name in enumerate(names)}
     gone: dict[int, Sequence[str]] = {}
+    head = layout.to_bytes(8, "little")
     old = [i for i, value in zip(here, mine, strict=True) if value[:8] != head]
     for i, value in zip(here, mine, strict=True):
         found.ask[i], since = read(value, layouts)

@@ -140,6 +140,9 @@ class AudienceStage:
             set(outcome.deleted.tolist()),
         )
         found: list[Mapping[str, Value]] = []
+        if not deleted and not rows.linked_attributes:
+            one = self._values.one
+            return [one(data) if (data := stored.get(r)) else _NOTHING for r in at.tolist()]
         for r in at.tolist():
             data = stored.get(r, b"")
             if data and r in deleted:
