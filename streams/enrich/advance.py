@@ -207,16 +207,15 @@ class Advancer:
         rules = self._audiences.rules
         if rules is not None and not rules.names and not people:
             rules = None
-        reads_attributes = rules is not None and rules.reads_attributes
         in_use: set[int] = set()
-        if of_control or neighbours or reads_attributes:
+        if of_control or neighbours:
             in_use = set(wanted.nonzero()[0].tolist())
         return Wanted(
             identities,
             shard,
             wanted,
             frozenset((of_control | neighbours.keys()) & in_use),
-            frozenset(in_use if reads_attributes else of_delete & in_use),
+            frozenset(of_delete & in_use),
             {
                 s: (w.end.value, self._limit + 1)
                 for w in works

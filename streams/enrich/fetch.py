@@ -12,7 +12,7 @@ from afflux.audiences.judging import Rules
 from afflux.catalog import Catalog
 from afflux.columns import I32, Bool
 from afflux.identity import MAX_IDENTITIES, Edges
-from afflux.names import ATTRIBUTES, EVENTS, Identity
+from afflux.names import ATTRIBUTES, EVENTS, Dataset, Identity
 from afflux.outcome import Fetched
 from afflux.shards import murmur2, shard_of
 from profile_store.contract import RowReply, RowRequest, ShardStore
@@ -280,13 +280,21 @@ def _request(
         fragments=[(i, EVENTS) for i in ids],
         served=ids,
         edges=[identities[r] for r in rows if r in wanted.edges] if wanted.edges else (),
-        attributes=[(identities[r], ATTRIBUTES) for r in rows if r in wanted.attributes]
-        if wanted.attributes
-        else (),
+        attributes=_attributes_of(rows, ids, identities, wanted),
         due_until=until,
         due_limit=limit,
         memberships=ids if wanted.rules else (),
     )
+
+
+def _attributes_of(
+    rows: Sequence[int], ids: Sequence[Identity], identities: Sequence[Identity], wanted: Wanted
+) -> Sequence[tuple[Identity, Dataset]]:
+    if wanted.all_attributes:
+        return [(i, ATTRIBUTES) for i in ids]
+    if not wanted.attributes:
+        return ()
+    return [(identities[r], ATTRIBUTES) for r in rows if r in wanted.attributes]
 
 
 def _place(
@@ -304,7 +312,9 @@ def _place(
     if wanted.edges:
         asked = [r for r in rows if r in wanted.edges]
         edges.update((r, Edges.decode(data)) for r, data in zip(asked, reply.edges, strict=True))
-    if wanted.attributes:
+    if wanted.all_attributes:
+        attributes.update((r, a) for r, a in zip(rows, reply.attributes, strict=True) if a)
+    elif wanted.attributes:
         asked = [r for r in rows if r in wanted.attributes]
         attributes.update((r, a or b"") for r, a in zip(asked, reply.attributes, strict=True))
 

@@ -71,7 +71,10 @@ def test_answers_are_as_documented(
         return
 
     @settings(
-        max_examples=100, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+        max_examples=30 if "audiences" in path else 100,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
     )
     @given(case=operation.as_strategy(generation_mode=mode))
     def check(case: Any) -> None:

