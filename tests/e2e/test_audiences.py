@@ -109,7 +109,7 @@ def test_a_day_with_audiences(tmp_path: Path) -> None:
         assert [m["audience"] for m in of_ann[-1]["memberships"]] == ["here"]
         named = afflux("audiences", "delete", "recent", cwd=tmp_path)
         assert named.returncode == 1
-        assert "audience lookers, line 1, column 40: no audience `recent`" in named.stderr
+        assert "audience lookers, line 1, column 38: no audience `recent`" in named.stderr
         run(up, "delete", "lookers")
         run(up, "delete", "recent")
         until(lambda: not audiences_of(up, "cy").get("recent"))
