@@ -18,8 +18,8 @@ import numpy as np
 from afflux.catalog import Catalog
 from afflux.columns import empty_events
 from afflux.names import AffluxError, Identity
-from afflux.outcome import Batch, Control
-from afflux.position import FENCE, NONE_MS
+from afflux.outcome import Batch
+from afflux.position import FENCE
 from afflux.scoring import Scorer
 from afflux.shards import shard_of
 from afflux.step import StepSettings
@@ -35,6 +35,7 @@ from streams.enrich.audiences import AudienceStage, NoAudiences, RuleSource
 from streams.enrich.commits import CommitPlanner
 from streams.enrich.cut import cut
 from streams.enrich.fetch import RowFetcher
+from streams.enrich.idle_ticks import IdleTicks
 from streams.enrich.last_word import LastWord
 from streams.enrich.learner_gate import LearnedOffset, LearnerGate
 from streams.enrich.partition import Head, OwnedPartition
@@ -68,8 +69,6 @@ class ScorerSource(LearnedOffset, Protocol):
 
 _RACE_PAUSE_S = 0.2
 _LATE_S = 0.5
-_TIMERS_MS = 500
-"""An idle partition is not ticked more often than that."""
 
 
 class EnrichPlane:
@@ -116,6 +115,9 @@ class EnrichPlane:
             store, catalog, planner, fetcher, self._last_word,
             settings.shards, settings.commit_rows, step_settings, stage,
         )  # fmt: skip
+        self._ticks = IdleTicks(
+            settings.idle_tick_s, delivery, self._announcer, self._rules, monotonic, wall_ms
+        )
         self._sweep = (
             Sweep(people, self._rules, self._ask, settings.commit_rows, monotonic)
             if people is not None
@@ -336,7 +338,7 @@ class EnrichPlane:
                     await self._advance_untouched(part)
                 except LostRace as race:
                     await self._rewind(part, race)
-                await self._tick_if_idle(part)
+                await self._ticks.tick_if_idle(part)
         if self._sweep is not None:
             await self._sweep.turn(self._parts)
 
@@ -381,35 +383,6 @@ class EnrichPlane:
         if untouched := part.turn(1):
             await self._attributes.advance(part, untouched, attributes.offset)
         part.turns += 1
-
-    async def _tick_if_idle(self, part: OwnedPartition) -> None:
-        """Event time goes on at the log's pace where no events come."""
-        every, head = self._settings.idle_tick_s, part.heads[0]
-        idle = self._monotonic() - head.seen_at
-        if not every or head.watermark.value == NONE_MS:
-            return
-        now = self._wall_ms()
-        if idle < every and not self._runs_out(part, now):
-            return
-        control = Control(
-            kind="tick",
-            offset=-1,
-            timestamp=head.watermark.value + max(0, now - head.append_time),
-            append_time=now,
-            identity=None,
-            identity_hash=part.number,
-        )
-        await self._delivery.send(
-            [self._announcer.control(None, encode_control(control), part.number)]
-        )
-
-    def _runs_out(self, part: OwnedPartition, now: int) -> bool:
-        """Whether a window of an audience has run out where no event says so."""
-        head, rules = part.heads[0], self._rules.current
-        if rules is None or not rules.program.timed or now - head.append_time < _TIMERS_MS:
-            return False
-        at = head.watermark.value + now - head.append_time
-        return any(part.may_be_due(s, at) for s in part.shards)
 
     async def _rewind(self, part: OwnedPartition, race: LostRace) -> None:
         """Read positions again and go back to them; this owner's own commits are announced."""
