@@ -10,7 +10,7 @@ import pytest
 
 from runtime_cli import Up, afflux, until
 
-pytestmark = [pytest.mark.embedded, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.embedded, pytest.mark.slow, pytest.mark.timeout(600)]
 
 DAY_MS = 86_400_000
 START = 1_760_000_000_000
