@@ -74,6 +74,15 @@ def read_attributes(stored: bytes | None) -> dict[str, Value]:
     return dict(_parse(stored).attributes) if stored else {}
 
 
+def stored_record(stored: bytes) -> tuple[int, dict[str, Value]]:
+    """When a record in its stored form became true, ms, and its attributes.
+
+    Raises AttributesError.
+    """
+    record = _parse(stored)
+    return record.timestamp, dict(record.attributes)
+
+
 def _parse(stored: bytes) -> AttributeRecord:
     try:
         content = json.loads(stored)

@@ -144,3 +144,7 @@ class StepOutcome:
     to after the commit."""
     interests: Mapping[int, bytes] = field(default_factory=dict)
     """Row -> its interests to store, only where they changed; b"" where they are to go."""
+    vectors: NDArray[np.float16] | None = None
+    """Features that scores came from, of openings and of rows; None where nothing was scored."""
+    vector_of: I64 | None = None
+    """Aligned to `scored`: where in `vectors` the row's are."""

@@ -33,13 +33,15 @@ def score(work: Workspace, scorer: Scorer, silent: I64, silent_at: I64) -> I32:
         vectors = [*vectors, work.matrix(others, at[moved])]
     if len(silent):
         vectors = [*vectors, work.matrix(silent, silent_at)]
-    scores = scorer.score(vectors[0] if len(vectors) == 1 else np.concatenate(vectors))
+    work.scored_vectors = vectors[0] if len(vectors) == 1 else np.concatenate(vectors)
+    scores = scorer.score(work.scored_vectors)
     place = work.opened_by[owners, 1]
     place[moved] = work.openings + np.arange(len(others))
     if len(silent):
         first = work.openings + len(others)
         place = np.concatenate([place, np.arange(first, first + len(silent))])
         owners, at = np.concatenate([owners, silent]), np.concatenate([at, silent_at])
+    work.vector_of = place
     if work.openings:
         _serve_openings(work, scorer, scores)
         _complete_closed(work, scorer, scores)

@@ -188,6 +188,8 @@ def _outcome(
         counters=added,
         relinked=np.array(sorted(work.relinked), np.int32),
         interests=_interests(work),
+        vectors=work.scored_vectors,
+        vector_of=work.vector_of,
     )
 
 

@@ -143,6 +143,10 @@ class Workspace:
         """Row -> the last event of this step that opened a slot, and the index of that opening."""
         self.vectors: list[NDArray[np.float16]] = []
         """Of the openings of this step."""
+        self.scored_vectors: NDArray[np.float16] | None = None
+        """The same, and those of the other owners that were scored."""
+        self.vector_of: I64 | None = None
+        """Owner that was scored -> where its vector is."""
         self.openings = 0
         self.closed: list[Rows] = []
         self.edges: dict[int, Edges] = {}

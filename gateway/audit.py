@@ -41,6 +41,10 @@ class Audit:
         """Two identities were linked, or their link was cut, by hand."""
         self._write(key, "link" if together else "unlink", profiles=list(profiles))
 
+    def listed(self, key: str, people: int) -> None:
+        """So many identities were named, as members of an audience."""
+        self._write(key, "list", people=people)
+
     def subscribed(self, key: str, everybody: bool, all_models: bool) -> None:
         """Score updates go out from now on, of one person or of everybody."""
         # Names of models are as they were sent, and could be anything.

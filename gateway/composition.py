@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from afflux.outcomes import ModelSpec
 from gateway.access import Gate
+from gateway.audience_desk import AudienceDesk, AudienceReader
 from gateway.audit import Audit
 from gateway.context import Context
 from gateway.health import Health
@@ -21,10 +23,14 @@ from streams.ports import Delivery
 from streams.privacy.desk import PrivacyDesk
 
 
+class Reader(ProfileReader, AudienceReader, Protocol):
+    """What the gateway needs of a store; `AsyncProfileStore` is one."""
+
+
 def build_context(
     settings: GatewaySettings,
     keys: KeyFile,
-    reader: ProfileReader,
+    reader: Reader,
     models: Sequence[ModelSpec],
     delivery: Callable[[], Delivery],
     hub: ScoreHub,
@@ -45,6 +51,7 @@ def build_context(
         audit=audit,
         profiles=profiles,
         models=ModelQuality(reader, models),
+        audiences=AudienceDesk(reader),
         ingest=Ingest(delivery, settings),
         subscriptions=Subscriptions(hub, log, settings, reader.deleted_at),
         privacy=desk,

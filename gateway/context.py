@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.access import Gate
+from gateway.audience_desk import AudienceDesk
 from gateway.audit import Audit
 from gateway.health import Health
 from gateway.ingest import Ingest
@@ -26,6 +27,7 @@ class Context:
     audit: Audit
     profiles: ProfileReading
     models: ModelQuality
+    audiences: AudienceDesk
     ingest: Ingest
     subscriptions: Subscriptions
     privacy: PrivacyDesk

@@ -61,6 +61,13 @@ class EngagementDocument(BaseModel):
     trend: str = "steady"
 
 
+class MembershipDocument(BaseModel):
+    """Of a person in an audience: in since the last event, in before it, or not any more."""
+
+    status: Literal["realized", "existing", "exited"] = "exited"
+    last_qualification_time: int = 0
+
+
 class ExampleDocument(BaseModel):
     """An outcome that is being waited for."""
 
@@ -95,6 +102,7 @@ class ProfileDocument(Document):
     features: dict[str, float] = {}
     scores: dict[str, ScoreDocument] = {}
     affinities: dict[str, list[AffinityDocument]] = {}
+    audiences: dict[str, MembershipDocument] = {}
     open_examples: list[ExampleDocument] = []
     opted_out: int | None = None
 
@@ -129,6 +137,63 @@ class ModelsDocument(Document):
     """All models, by name."""
 
     models: list[ModelDocument]
+
+
+class BackFillDocument(Document):
+    """How far a rule was asked of those who were known before it was saved."""
+
+    asked: int
+    shards_done: int
+    shards: int
+
+
+class AudienceDocument(Document):
+    """An audience; its members are identities that are in now."""
+
+    name: str
+    rule: str
+    saved_at: int
+    members: int
+    back_fill: BackFillDocument
+
+
+class AudiencesDocument(Document):
+    """All audiences, by name. version: one more with every change of any."""
+
+    version: int
+    audiences: list[AudienceDocument]
+
+
+class AudienceVersionDocument(Document):
+    """A change, and the version of all audiences that it made."""
+
+    name: str
+    version: int
+
+
+class MembersDocument(Document):
+    """Identities; next: the cursor of the next page, null on the last one."""
+
+    members: list[str]
+    next: str | None
+
+
+class OverlapDocument(Document):
+    """How many identities are in both."""
+
+    audiences: list[str]
+    members: int
+
+
+class PreviewDocument(Document):
+    """Of those asked: who would be inside, who lacks something, who may come or go with time."""
+
+    asked: int
+    inside: int
+    share: float
+    undecided: int
+    timed: int
+    examples: list[str]
 
 
 class AcceptedDocument(Document):

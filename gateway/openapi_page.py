@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from gateway.audience_bodies import Draft, Saved
 from gateway.documents import ProblemDocument
 from gateway.event_schema import event_schema
 from gateway.lookups import Lookup
@@ -19,6 +20,8 @@ _READ_BY_HAND: list[tuple[type[BaseModel], JsonSchemaMode]] = [
     (ProblemDocument, "serialization"),
     (Lookup, "validation"),
     (Pair, "validation"),
+    (Saved, "validation"),
+    (Draft, "validation"),
 ]
 _UNUSED = ("HTTPValidationError", "ValidationError")
 

@@ -9,6 +9,7 @@ import typer
 
 from afflux.names import AffluxError
 from launcher.commands.api import api
+from launcher.commands.audiences import audiences
 from launcher.commands.config import show_config
 from launcher.commands.consent import consent
 from launcher.commands.demo import demo
@@ -62,6 +63,7 @@ app.add_typer(consent, name="consent")
 app.add_typer(models, name="models")
 for _of_models in (history, challengers, promote, rollback, resume):
     models.command()(_of_models)
+app.add_typer(audiences, name="audiences")
 app.command("config")(show_config)
 app.command("version")(show_version)
 

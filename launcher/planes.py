@@ -17,8 +17,10 @@ from launcher.settings import Settings
 from models.contract import Model
 from models.learner import Schedule
 from models.roster import Rules
+from profile_store.audience_store import AudienceStore
 from profile_store.installation import Installation, ensure_installation
 from profile_store.redis_store import RedisShardStore
+from streams.audience_source import AudienceSource
 from streams.bad_records import Limits
 from streams.dead_letters import DeadLetters
 from streams.decoding import Decoder
@@ -90,6 +92,7 @@ def _enrich(
         registry_of(settings.registry),
         settings.worker.codec,
     )
+    audiences = AudienceStore(store.link, store.keys)
     return EnrichPlane(
         settings=enrich_settings(settings),
         catalog=catalog,
@@ -102,6 +105,8 @@ def _enrich(
         monotonic=time.monotonic,
         wall_ms=_wall_ms,
         metrics=metrics,
+        audiences=AudienceSource(audiences, catalog),
+        people=audiences,
     )
 
 

@@ -126,6 +126,10 @@ def _parts(profile: Profile) -> Iterator[RenderableType]:
     for score in profile.scores.values():
         yield Text()
         yield from _score(score)
+    inside = [name for name, one in profile.audiences.items() if one.status != "exited"]
+    if inside:
+        yield Text()
+        yield Text(f"in the audiences {', '.join(sorted(inside))}")
     for score in list(profile.scores.values())[:1]:
         yield Text()
         what = f"event {score.event_id}" if score.event_id else "the silence since the last event"

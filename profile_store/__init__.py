@@ -6,7 +6,15 @@
 
 from profile_store.errors import StoreError, StoreMisconfigured, StoreUnavailable, UnknownLayout
 from profile_store.options import RedisOptions
-from profile_store.profile import Affinity, Engagement, Factor, OpenExample, Profile, Score
+from profile_store.profile import (
+    Affinity,
+    Engagement,
+    Factor,
+    Membership,
+    OpenExample,
+    Profile,
+    Score,
+)
 from profile_store.reader import AsyncProfileStore, ProfileStore
 from profile_store.stored import MergePolicy
 
@@ -15,6 +23,7 @@ __all__ = [
     "AsyncProfileStore",
     "Engagement",
     "Factor",
+    "Membership",
     "MergePolicy",
     "OpenExample",
     "Profile",

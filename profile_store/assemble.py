@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afflux.attributes import Value
+from afflux.audiences.standing import Layouts
 from afflux.catalog import Catalog
 from afflux.columns import I64, Kind
 from afflux.consent import last_word
@@ -23,6 +24,7 @@ from profile_store.errors import StoreMisconfigured
 from profile_store.fresh import Fresh
 from profile_store.installation import Installation
 from profile_store.layouts import Layout, layout_id
+from profile_store.membership_reading import memberships
 from profile_store.profile import Engagement, OpenExample, Profile, Score
 from profile_store.selection import Selection
 from profile_store.served import fresh_scores, open_examples, scores
@@ -39,14 +41,16 @@ def assemble(
     catalog: Catalog,
     selection: Selection,
     at: int | None,
+    audiences: Layouts,
     fresh: Fresh | None = None,
 ) -> list[Profile | None]:
     """One profile a person; None where nothing is known. Raises UnknownLayout.
 
-    at: time of the features, ms; None: of each person's last event. fresh: of features and scores
-    as of its times, in place of `at` and of the scores that were served.
+    at: time of the features, ms; None: of each person's last event. audiences: by layout of
+    stored memberships. fresh: of features and scores as of its times, in place of `at` and of the
+    scores that were served.
     """
-    merged, words = _merged(people, installation, catalog)
+    merged, words = merged_rows(people, installation, catalog)
     times = merged["last_ts"] if at is None else np.full(len(people), at, np.int64)
     if fresh is not None:
         times = fresh.times(merged["last_ts"])
@@ -60,7 +64,7 @@ def assemble(
         matrix = None
     profiles: list[Profile | None] = []
     for p, stored in enumerate(people):
-        attributes = _attributes(stored)
+        attributes = attributes_of(stored)
         if not merged["last_ts"][p] and not attributes:
             profiles.append(None)
             continue
@@ -79,6 +83,12 @@ def assemble(
                 features=_features(catalog, matrix, p, selection),
                 scores=_chosen(latest, selection),
                 affinities=affinities(stored, int(times[p]), selection),
+                audiences=selection.only(
+                    "audiences",
+                    memberships(stored, int(merged["last_ts"][p]), installation, audiences),
+                )
+                if selection.wants("audiences")
+                else {},
                 open_examples=_examples(stored, installation, selection) if refused <= 0 else (),
                 opted_out=EpochMs(refused) if refused > 0 else None,
                 selection=selection,
@@ -104,7 +114,7 @@ def _anew(
     ]
 
 
-def _merged(
+def merged_rows(
     people: Sequence[Sequence[Stored]], installation: Installation, catalog: Catalog
 ) -> tuple[NDArray[np.void], list[list[int]]]:
     """One row a person, of the fragments of all identities, and what each of them said last."""
@@ -129,7 +139,8 @@ def _merged(
     return merge(catalog, rows, np.array(owners, np.int64), len(people)), words
 
 
-def _attributes(person: Sequence[Stored]) -> dict[str, Value]:
+def attributes_of(person: Sequence[Stored]) -> dict[str, Value]:
+    """Of all identities: of two values of one name the later record's."""
     return dict(
         pair
         for _, _, values in sorted(_records(person), key=lambda record: record[:2])

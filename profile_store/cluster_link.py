@@ -35,6 +35,8 @@ class ClusterLink:
     a reply, the caller gets the error, and the next call asks for the map of slots first.
     """
 
+    clustered = True
+
     def __init__(self, options: RedisOptions, greeting: Greeting) -> None:
         address = options.address()
         self.name = f"{address} (cluster)"

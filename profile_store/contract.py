@@ -23,6 +23,14 @@ SNAPSHOTS_KEPT = 48
 
 
 @dataclass(frozen=True, slots=True)
+class MemberChange:
+    """Who came into an audience, and who left it."""
+
+    joined: Sequence[Identity] = ()
+    left: Sequence[Identity] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """Everything that one step changes in one shard. It happens whole, or not at all.
 
@@ -51,6 +59,12 @@ class Commit:
     interests: Sequence[tuple[Identity, bytes]] = ()
     """b"" deletes the key. Rows are written before all else: they know which
     offsets are in them, so it does no harm if nothing else landed."""
+    memberships: Sequence[tuple[Identity, bytes]] = ()
+    """b"" deletes the key."""
+    members: Mapping[str, MemberChange] = field(default_factory=dict)
+    """By audience."""
+    swept: bytes = b""
+    """How far the back-fill of audiences is in this shard; b"" leaves what is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +89,7 @@ class RowRequest:
     """Also the identities whose deadline is < this, at most `due_limit`, earliest first."""
     due_limit: int = MAX_ROWS
     interests: Sequence[Identity] = ()
+    memberships: Sequence[Identity] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +108,7 @@ class RowReply:
     """(identity, deadline), at most the limit asked for."""
     next_due: int | None
     """Earliest deadline beyond `due`, None if there is none (only where due_until was given)."""
+    memberships: Sequence[bytes | None] = ()
 
 
 @dataclass(frozen=True, slots=True)

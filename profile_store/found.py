@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from afflux.audiences.standing import Layouts
 from afflux.catalog import Catalog
 from profile_store.assemble import assemble
 from profile_store.errors import UnknownLayout
@@ -29,6 +30,8 @@ class Found:
     at: int | None
     learn: Callable[[], Awaitable[Known]]
     """Reads the installation again."""
+    audiences: Layouts = field(default_factory=dict)
+    """By layout of stored memberships."""
     fresh: Fresh | None = None
     """Set where scores are made anew."""
 
@@ -48,6 +51,9 @@ class Found:
     async def profiles(self) -> list[Profile | None]:
         """One a person, None where nothing is known. Raises UnknownLayout, StoreError."""
         try:
-            return assemble(self.people, *self.known, self.selection, self.at, self.fresh)
+            return self._assembled(self.known)
         except UnknownLayout:  # of a worker that is newer than what we know
-            return assemble(self.people, *await self.learn(), self.selection, self.at, self.fresh)
+            return self._assembled(await self.learn())
+
+    def _assembled(self, known: Known) -> list[Profile | None]:
+        return assemble(self.people, *known, self.selection, self.at, self.audiences, self.fresh)

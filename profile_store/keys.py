@@ -8,12 +8,16 @@
     d:{tag}                        deadlines (sorted set of identities)
     o:{tag}                        outbox
     p:{tag}                        position
+    u:{tag}:namespace:id           memberships in audiences
+    n:{tag}:audience               members of an audience (sorted set of identities, all at 0)
+    b:{tag}                        how far the back-fill of audiences is
     m:{model}:version              snapshot of a model; m:{model} names the current one
     h:{model}, k:{model}           lists of the recent snapshots, and of those that are kept longer
     r:{model}                      what is known of each snapshot (hash)
     afflux:installation            what all processes agree on
+    afflux:audiences               definitions of all audiences
 
-Namespace, id, dataset and model are percent-encoded.
+Namespace, id, dataset, model and audience are percent-encoded.
 """
 
 from __future__ import annotations
@@ -21,12 +25,15 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Sequence
+from urllib.parse import unquote_to_bytes
 
 from afflux.names import Dataset, Identity
 from profile_store.hash_tags import SLOTS, slot_of, tag_of_slot
 
 INSTALLATION = b"afflux:installation"
 INSTALLATION_SLOT = slot_of(INSTALLATION)
+AUDIENCES = b"afflux:audiences"
+AUDIENCES_SLOT = slot_of(AUDIENCES)
 
 _SAFE = (string.ascii_letters + string.digits + "-._~@+").encode()
 _UNSAFE = re.compile(rb"[^A-Za-z0-9._~@+-]")
@@ -74,6 +81,10 @@ class Keys:
         self._edges = [b"l:{%s}:" % tag for tag in tags]
         self._interests = [b"i:{%s}:" % tag for tag in tags]
         self._barrier = [b"w:{%s}" % tag for tag in tags]
+        self._memberships = [b"u:{%s}:" % tag for tag in tags]
+        self._members = [b"n:{%s}:" % tag for tag in tags]
+        self._swept = [b"b:{%s}" % tag for tag in tags]
+        self._shard_of_tag = {tag: shard for shard, tag in enumerate(tags)}
 
     def slot(self, shard: int) -> int:
         """The cluster slot of a shard."""
@@ -117,6 +128,37 @@ class Keys:
         """Keys of rows of interests."""
         prefix = self._interests[shard]
         return [prefix + i for i in escape_identities(identities)]
+
+    def memberships(self, shard: int, identities: Sequence[Identity]) -> list[bytes]:
+        """Keys of memberships."""
+        prefix = self._memberships[shard]
+        return [prefix + i for i in escape_identities(identities)]
+
+    def members(self, shard: int, audience: str) -> bytes:
+        """Key of the sorted set of an audience's members in this shard."""
+        return self._members[shard] + escape(audience.encode())
+
+    def swept(self, shard: int) -> bytes:
+        """Key of the progress of the back-fill."""
+        return self._swept[shard]
+
+    def owner_of(self, key: bytes) -> tuple[int, Identity] | None:
+        """Shard and identity of the key of a fragment, attributes or memberships.
+
+        >>> keys = Keys(4)
+        >>> keys.owner_of(keys.fragments(3, [(Identity(b"crm:a b"), Dataset("events"))])[0])
+        (3, b'crm:a b')
+        """
+        tag, closed, rest = key[3:].partition(b"}:")
+        shard = self._shard_of_tag.get(tag)
+        parts = rest.split(b":")
+        if shard is None or not closed or len(parts) < 2:
+            return None
+        return shard, Identity(b":".join(map(unquote_to_bytes, parts[:2])))
+
+    def people_pattern(self, shard: int | None) -> bytes:
+        """Of the keys that name the people of a shard, or of all shards."""
+        return b"[fau]:*" if shard is None else b"[fau]:{%s}:*" % tag_of_slot(self.slot(shard))
 
 
 def snapshot_key(model: str, version: str) -> bytes:

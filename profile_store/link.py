@@ -20,6 +20,11 @@ class Link(Protocol):
         """What messages call the other side."""
         ...
 
+    @property
+    def clustered(self) -> bool:
+        """Whether there are several servers."""
+        ...
+
     async def run(self, commands: Sequence[Command]) -> list[Any]:
         """Replies in order; commands to the same server run in order."""
         ...

@@ -41,4 +41,5 @@ def fresh_mark(mark: str, now: int, versions: Sequence[str | None]) -> str:
 
 
 def _parts(stored: Stored) -> tuple[bytes | None, ...]:
-    return stored.identity, stored.fragment, stored.served, stored.attributes, stored.interests
+    rows = stored.fragment, stored.served, stored.attributes, stored.interests, stored.memberships
+    return stored.identity, *rows

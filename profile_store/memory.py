@@ -12,6 +12,7 @@ from profile_store.contract import (
     SNAPSHOTS_RECENT,
     Commit,
     CommitResult,
+    MemberChange,
     RowReply,
     RowRequest,
     StoredSnapshot,
@@ -29,7 +30,7 @@ from profile_store.keys import (
 )
 
 Value = bytes | dict[Identity, int]
-"""What a key holds: a string, or deadlines."""
+"""What a key holds: a string, or a sorted set of identities."""
 
 
 class MemoryShardStore:
@@ -167,9 +168,12 @@ class MemoryShardStore:
         return value if isinstance(value, bytes) else None
 
     def _deadlines(self, shard: int) -> dict[Identity, int]:
-        value = self.data.get(self.keys.deadlines(shard), {})
+        return self._sorted_set(self.keys.deadlines(shard))
+
+    def _sorted_set(self, key: bytes) -> dict[Identity, int]:
+        value = self.data.get(key, {})
         if isinstance(value, bytes):
-            raise StoreMisconfigured(f"WRONGTYPE the deadlines of shard {shard} are a string")
+            raise StoreMisconfigured(f"WRONGTYPE {key!r} is a string, not a zset")
         return value
 
     def _read(self, request: RowRequest) -> RowReply:
@@ -190,6 +194,7 @@ class MemoryShardStore:
             [row(key) for key in keys.interests(shard, request.interests)],
             due,
             next_due,
+            [row(key) for key in keys.memberships(shard, request.memberships)],
         )
 
     def _commit(self, commit: Commit) -> CommitResult:
@@ -198,6 +203,10 @@ class MemoryShardStore:
         if found[:FENCE] != commit.expected:
             return CommitResult(shard, False, found)
         deadlines = dict(self._deadlines(shard)) if commit.deadlines else None
+        members = {
+            keys.members(shard, name): _changed(self._sorted_set(keys.members(shard, name)), change)
+            for name, change in commit.members.items()
+        }
         pairs = [(i, d) for i, d, _ in commit.fragments]
         rows = [row for _, _, row in commit.fragments]
         data.update(zip(keys.fragments(shard, pairs), rows, strict=True))
@@ -214,26 +223,35 @@ class MemoryShardStore:
             keys.interests(shard, [i for i, _ in commit.interests]), commit.interests, strict=True
         ):
             self._put(key, value)
+        for key, (_, value) in zip(
+            keys.memberships(shard, [i for i, _ in commit.memberships]),
+            commit.memberships,
+            strict=True,
+        ):
+            self._put(key, value)
         for key in (*keys.served(shard, commit.forget), *keys.fragments(shard, commit.expired)):
             data.pop(key, None)
         if deadlines is not None:
-            self._put_deadlines(shard, {**deadlines, **commit.deadlines})
+            kept = {i: at for i, at in {**deadlines, **commit.deadlines}.items() if at}
+            self._put(keys.deadlines(shard), kept)
+        for key, people in members.items():
+            self._put(key, people)
+        if commit.swept:
+            data[keys.swept(shard)] = commit.swept
         self._put(keys.outbox(shard), commit.outbox)
         data[keys.position(shard)] = commit.position
         return CommitResult(shard, True)
 
-    def _put(self, key: bytes, value: bytes) -> None:
+    def _put(self, key: bytes, value: Value) -> None:
         if value:
             self.data[key] = value
         else:
             self.data.pop(key, None)
 
-    def _put_deadlines(self, shard: int, deadlines: dict[Identity, int]) -> None:
-        kept = {identity: at for identity, at in deadlines.items() if at}
-        if kept:
-            self.data[self.keys.deadlines(shard)] = kept
-        else:
-            self.data.pop(self.keys.deadlines(shard), None)
+
+def _changed(people: dict[Identity, int], change: MemberChange) -> dict[Identity, int]:
+    left = set(change.left)
+    return {i: 0 for i in (*people, *change.joined) if i not in left}
 
 
 def _result(result: CommitResult | StoreMisconfigured) -> CommitResult:

@@ -103,6 +103,19 @@ class Affinity:
 
 
 @dataclass(frozen=True, slots=True)
+class Membership:
+    """Of a person in an audience, now or once.
+
+    status: "realized", in since the last event or later; "existing", in already before it;
+    "exited", not in any more.
+    """
+
+    status: str
+    last_qualification_time: EpochMs
+    """Event time of the last entry."""
+
+
+@dataclass(frozen=True, slots=True)
 class OpenExample:
     """An outcome that is being waited for."""
 
@@ -135,6 +148,8 @@ class Profile:
         affinities: the 20 strongest first, by kind: categories, products, and of content pages,
             sections and tags; at the time `at`, else at that of the last event. An empty tuple
             where nothing is known.
+        audiences: by name, those that the person is or was in; of identities that say different
+            things the one that was asked last.
         open_examples: by identity and time.
         opted_out: event time since when the person may not be scored; None: they may.
     """
@@ -148,6 +163,7 @@ class Profile:
     features: Mapping[str, float] = field(default_factory=dict)
     scores: Mapping[ModelName, Score] = field(default_factory=dict)
     affinities: Mapping[str, tuple[Affinity, ...]] = field(default_factory=dict)
+    audiences: Mapping[str, Membership] = field(default_factory=dict)
     open_examples: tuple[OpenExample, ...] = ()
     opted_out: EpochMs | None = None
     selection: Selection = field(default=EVERYTHING, repr=False, compare=False)
@@ -181,6 +197,6 @@ def _plain(value: Any) -> Any:
 _AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
 _NAMES = {
     kind: tuple(field.name for field in fields(kind))
-    for kind in (Factor, Score, Engagement, Affinity, OpenExample)
+    for kind in (Factor, Score, Engagement, Affinity, Membership, OpenExample)
 }
 _SHOWN = tuple(field.name for field in fields(Profile) if field.name != "selection")

@@ -14,21 +14,33 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
+from afflux.audiences.profile_columns import ProfileColumns
+from afflux.audiences.standing import Layouts
 from afflux.catalog import Catalog
 from afflux.names import Identity
+from profile_store.audience_definitions import Definitions
+from profile_store.audience_store import AudienceStore
 from profile_store.commands import Command
 from profile_store.errors import StoreMisconfigured
 from profile_store.found import Found, Known
 from profile_store.fresh import FreshSource, Scoring
 from profile_store.identity_map import explain, read_edges
 from profile_store.installation import Installation
-from profile_store.keys import INSTALLATION, INSTALLATION_SLOT, Keys
+from profile_store.keys import (
+    AUDIENCES,
+    AUDIENCES_SLOT,
+    INSTALLATION,
+    INSTALLATION_SLOT,
+    Keys,
+)
 from profile_store.link import Link, connect
+from profile_store.membership_reading import unknown
 from profile_store.options import DEFAULT_URL, RedisOptions, as_options
+from profile_store.people import frames
 from profile_store.profile import Profile
 from profile_store.replies import checked
 from profile_store.selection import Selection
@@ -61,6 +73,7 @@ class AsyncProfileStore:
         self._link = link or connect(as_options(where))
         self._fresh = None if scoring is None else FreshSource(self._link, scoring)
         self._known: tuple[Installation, Keys, Catalog] | None = None
+        self._audiences: Layouts = {}
 
     async def get(
         self,
@@ -109,7 +122,10 @@ class AsyncProfileStore:
         if fresh and starts and (selection.wants("scores") or selection.wants("features")):
             anew = await self._fresh_source().of(keys, catalog, starts, at)
         stored = await fetch(self._link, keys, starts, selection, policy) if starts else []
-        return Found(stored, (installation, catalog), selection, at, self._learn_layouts, anew)
+        if unknown(stored, self._audiences):
+            self._audiences = (await self.definitions()).layouts
+        known = installation, catalog
+        return Found(stored, known, selection, at, self._learn_layouts, self._audiences, anew)
 
     def _fresh_source(self) -> FreshSource:
         if self._fresh is None:
@@ -117,6 +133,18 @@ class AsyncProfileStore:
                 "fresh scores need a scorer: make the store with scoring=models.scoring.scorer_of"
             )
         return self._fresh
+
+    async def definitions(self) -> Definitions:
+        """The audiences that are defined now."""
+        (data,) = checked(
+            await self._link.run([Command(AUDIENCES_SLOT, ("GET", AUDIENCES))]), self._link.name
+        )
+        return Definitions.decode(data or b"")
+
+    async def audience_store(self) -> AudienceStore:
+        """Members of audiences, and their definitions, over the same connection."""
+        _, keys, _ = self._known or await self._learn()
+        return AudienceStore(self._link, keys)
 
     async def snapshots(self, models: Sequence[str]) -> list[bytes | None]:
         """The current snapshot of each model, None where nothing was learned yet."""
@@ -141,6 +169,16 @@ class AsyncProfileStore:
         """Event time of the delete of each, 0 for those who were not deleted."""
         _, keys, _ = self._known or await self._learn()
         return await deleted_at(self._link, keys, identities)
+
+    async def frames(self, most: int) -> AsyncIterator[tuple[Sequence[Identity], ProfileColumns]]:
+        """People as rules of audiences are asked of them, some at a time; at most so many."""
+        installation, keys, catalog = self._known or await self._learn()
+        async for frame in frames(self._link, keys, installation, catalog, most):
+            yield frame
+
+    async def catalog(self) -> Catalog:
+        """Features and models of the rows that workers write now."""
+        return (await self._learn())[2]
 
     async def close(self) -> None:
         """Drop the connections."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from afflux.names import Identity
@@ -12,6 +12,7 @@ from profile_store.contract import (
     SNAPSHOTS_RECENT,
     Commit,
     CommitResult,
+    MemberChange,
     RowReply,
     RowRequest,
     StoredSnapshot,
@@ -157,6 +158,8 @@ class RedisShardStore:
             mget += keys.attributes(shard, request.attributes)
         if request.interests:
             mget += keys.interests(shard, request.interests)
+        if request.memberships:
+            mget += keys.memberships(shard, request.memberships)
         if request.due_until is None:
             return [mget]
         due, until = keys.deadlines(shard), request.due_until
@@ -175,6 +178,7 @@ class RedisShardStore:
         v = f + len(request.served)
         e = v + len(request.edges)
         a = e + len(request.attributes)
+        i = a + len(request.interests)
         due: list[tuple[Identity, int]] = []
         next_due = None
         if request.due_until is not None:
@@ -184,7 +188,7 @@ class RedisShardStore:
             next_due = beyond[0][1] if beyond else None
         return RowReply(
             request.shard, values[0] or b"", values[1:f], values[f:v], values[v:e], values[e:a],
-            values[a:], due, next_due,
+            values[a:i], due, next_due, values[i:],
         )  # fmt: skip
 
     def _commit_args(self, commit: Commit) -> Args:
@@ -207,17 +211,36 @@ class RedisShardStore:
         if commit.edges:
             named = keys.edges(shard, [i for i, _ in commit.edges])
             _sort_out(named, [data for _, data in commit.edges], names, values, gone)
+        if commit.memberships:
+            named = keys.memberships(shard, [i for i, _ in commit.memberships])
+            _sort_out(named, [data for _, data in commit.memberships], names, values, gone)
+        if commit.swept:
+            names.append(keys.swept(shard))
+            values.append(commit.swept)
         if commit.forget:
             gone += keys.served(shard, commit.forget)
         if commit.expired:
             gone += keys.fragments(shard, commit.expired)
         kept = [(b"%d" % at, i) for i, at in commit.deadlines.items() if at]
         ended = [i for i, at in commit.deadlines.items() if not at]
-        sizes = (len(values), len(gone), len(kept), len(ended))
+        sizes = (len(values), len(gone), len(kept), len(ended), len(commit.members))
         head = [commit.expected, commit.position, commit.outbox, *(b"%d" % n for n in sizes)]
-        return COMMIT.call(
-            names + gone, [*head, *values, *(part for pair in kept for part in pair), *ended]
-        )
+        args = [*head, *values, *(part for pair in kept for part in pair), *ended]
+        if commit.members:
+            gone = [*gone, *(keys.members(shard, name) for name in commit.members)]
+            args += _member_args(commit.members.values())
+        return COMMIT.call(names + gone, args)
+
+
+def _member_args(changes: Iterable[MemberChange]) -> list[bytes]:
+    """How many join and leave each set, then who."""
+    sizes: list[bytes] = []
+    people: list[bytes] = []
+    for change in changes:
+        sizes += (b"%d" % len(change.joined), b"%d" % len(change.left))
+        people += (part for identity in change.joined for part in (b"0", identity))
+        people += change.left
+    return sizes + people
 
 
 def _sort_out(

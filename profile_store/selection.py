@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-FIELDS = ("attributes", "engagement", "features", "scores", "affinities", "open_examples")
+FIELDS = (
+    "attributes", "engagement", "features", "scores", "affinities", "audiences", "open_examples",
+)  # fmt: skip
 """What can be asked for; profile_id, identities and as_of always come, opted_out where it is so."""
 
 _ALWAYS = ("profile_id", "identities", "as_of")

@@ -27,6 +27,8 @@ from profile_store.replies import answered, is_error
 class SingleLink:
     """One server."""
 
+    clustered = False
+
     def __init__(self, options: RedisOptions, greeting: Greeting) -> None:
         address = options.address()
         self.name = str(address)

@@ -39,6 +39,7 @@ class Stored:
     served: bytes | None
     attributes: bytes | None
     interests: bytes | None = None
+    memberships: bytes | None = None
 
 
 async def fetch(
@@ -77,6 +78,7 @@ async def _fetch_rows(
         groups.setdefault(shard, []).append(identity)
     served = selection.wants("scores") or selection.wants("open_examples")
     interests = selection.wants("affinities")
+    audiences = selection.wants("audiences")
     commands = []
     for shard, ids in groups.items():
         mget: list[bytes | str | int] = ["MGET", *keys.fragments(shard, [(i, EVENTS) for i in ids])]
@@ -84,14 +86,17 @@ async def _fetch_rows(
         mget += keys.attributes(shard, [(i, ATTRIBUTES) for i in ids])
         mget += keys.served(shard, ids) if served else []
         mget += keys.interests(shard, ids) if interests else []
+        mget += keys.memberships(shard, ids) if audiences else []
         commands.append(Command(keys.slot(shard), mget))
     replies = checked(await link.run(commands), link.name)
     stored = []
     for ids, values in zip(groups.values(), replies, strict=True):
         n = len(ids)
         f, e, a = values[:n], values[n : 2 * n], values[2 * n : 3 * n]
-        v = values[3 * n : 4 * n] if served else [None] * n
-        things = values[-n:] if interests else [None] * n
-        rows = zip(ids, f, e, v, a, things, strict=True)
-        stored += [Stored(i, f, Edges.decode(e), s, t, k) for i, f, e, s, t, k in rows]
+        parts = (served, interests, audiences)
+        asked = iter([values[at : at + n] for at in range(3 * n, len(values), n)])
+        none = [None] * n
+        v, things, u = (next(asked) if wanted else none for wanted in parts)
+        rows = zip(ids, f, e, v, a, things, u, strict=True)
+        stored += [Stored(i, f, Edges.decode(e), s, t, k, m) for i, f, e, s, t, k, m in rows]
     return stored

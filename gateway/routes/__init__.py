@@ -1,5 +1,6 @@
 """One file a path. What comes in is checked here, what it means is the services' business."""
 
+from gateway.routes.audiences import audiences
 from gateway.routes.events import events
 from gateway.routes.health import health
 from gateway.routes.identities import identities
@@ -9,6 +10,8 @@ from gateway.routes.profiles import profiles
 from gateway.routes.quality import quality
 from gateway.routes.scores import scores
 
-ROUTERS = (profiles, quality, events, scores, privacy, identities, keys, health)
+ROUTERS = (
+    profiles, quality, audiences, events, scores, privacy, identities, keys, health,
+)  # fmt: skip
 
 __all__ = ["ROUTERS"]

@@ -1,4 +1,4 @@
-"""`afflux watch scores`: a subscriber of score-updates."""
+"""`afflux watch`: subscribers; of score-updates here."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from launcher.chosen_models import chosen_models
+from launcher.commands.watch_audiences import audiences
 from launcher.compose import stream_settings
 from launcher.connect import with_kafka
 from launcher.console import plain, print_json, say
@@ -17,6 +18,8 @@ from launcher.errors import LauncherError
 from launcher.interrupts import orderly_end
 
 watch = typer.Typer(help="Watch what Afflux announces.", no_args_is_help=True)
+
+watch.command()(audiences)
 
 _WAIT_S = 0.05
 

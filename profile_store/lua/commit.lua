@@ -1,9 +1,11 @@
 -- One commit of one shard: compare the position's fence, check every type, then write.
 -- A script that fails half-way is not rolled back, so nothing after the first write may fail.
 --
--- KEYS: position, outbox, deadlines, keys to set ..., keys to delete ...
--- ARGV: fence, position, outbox, sets, deletes, deadlines to add, deadlines to remove,
---       values ..., (deadline, identity) ..., identity ...
+-- KEYS: position, outbox, deadlines, keys to set ..., keys to delete ..., sorted sets of members ...
+-- ARGV: fence, position, outbox, sets, deletes, deadlines to add, deadlines to remove, member sets,
+--       values ..., (deadline, identity) ..., identity ...,
+--       (members to add, members to remove) of each set ...,
+--       ((0, identity) ..., identity ...) of each set ...
 -- Returns 1, or the position that is there instead ("" if none).
 
 local FENCE = 24
@@ -11,7 +13,9 @@ local CHUNK = 2000
 
 local position, outbox, deadlines = KEYS[1], KEYS[2], KEYS[3]
 local sets, deletes = tonumber(ARGV[4]), tonumber(ARGV[5])
-local adds, removes = 2 * tonumber(ARGV[6]), tonumber(ARGV[7])
+local adds, removes, groups = 2 * tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local members = 3 + sets + deletes
+local sizes = 8 + sets + adds + removes
 
 if redis.call('GETRANGE', position, 0, FENCE - 1) ~= ARGV[1] then
   return redis.call('GET', position) or ''
@@ -23,20 +27,34 @@ if adds + removes > 0 then
   end
 end
 
-local function in_chunks(command, first, count)
+for g = 1, groups do
+  local kind = redis.call('TYPE', KEYS[members + g])['ok']
+  if kind ~= 'zset' and kind ~= 'none' then
+    return redis.error_reply('WRONGTYPE ' .. KEYS[members + g] .. ' holds a ' .. kind .. ', not a zset')
+  end
+end
+
+local function in_chunks(command, key, first, count)
   for from = first, first + count - 1, CHUNK do
-    redis.call(command, deadlines, unpack(ARGV, from, math.min(from + CHUNK, first + count) - 1))
+    redis.call(command, key, unpack(ARGV, from, math.min(from + CHUNK, first + count) - 1))
   end
 end
 
 for i = 1, sets do
-  redis.call('SET', KEYS[3 + i], ARGV[7 + i])
+  redis.call('SET', KEYS[3 + i], ARGV[8 + i])
 end
 for i = 4 + sets, 3 + sets + deletes do
   redis.call('DEL', KEYS[i])
 end
-in_chunks('ZADD', 8 + sets, adds)
-in_chunks('ZREM', 8 + sets + adds, removes)
+in_chunks('ZADD', deadlines, 9 + sets, adds)
+in_chunks('ZREM', deadlines, 9 + sets + adds, removes)
+local at = sizes + 2 * groups + 1
+for g = 1, groups do
+  local joined, left = 2 * tonumber(ARGV[sizes + 2 * g - 1]), tonumber(ARGV[sizes + 2 * g])
+  in_chunks('ZADD', KEYS[members + g], at, joined)
+  in_chunks('ZREM', KEYS[members + g], at + joined, left)
+  at = at + joined + left
+end
 if ARGV[3] == '' then
   redis.call('DEL', outbox)
 else

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Mapping, Sequence, Set
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,10 +26,11 @@ from afflux.span import all_controls, all_events
 from afflux.step import StepSettings, step_together
 from profile_store.contract import ShardStore
 from streams.enrich.announce import Owners
+from streams.enrich.audiences import AudienceStage, Judged
 from streams.enrich.commits import CommitPlanner, Planned
 from streams.enrich.fetch import RowFetcher, Rows, Wanted
 from streams.enrich.last_word import LastWord
-from streams.enrich.partition import OwnedPartition
+from streams.enrich.partition import Head, OwnedPartition
 from streams.enrich.shared_identities import SharedIdentities
 from streams.enrich.work import Work
 
@@ -53,6 +55,7 @@ class Advancer:
         commit_rows: int,
         settings: StepSettings,
         shared: SharedIdentities,
+        audiences: AudienceStage,
     ) -> None:
         self._store = store
         self._catalog = catalog
@@ -63,12 +66,33 @@ class Advancer:
         self._limit = commit_rows
         self._settings = settings
         self._shared = shared
+        self._audiences = audiences
 
     def work(
         self, part: OwnedPartition, batch: Batch, at: Watermark, shards: Sequence[int]
     ) -> Work:
         """To move `shards` of `part` to `batch.end`; `at` is W at `batch.base`."""
         return Work.of(part, batch, at, shards, self._settings)
+
+    async def ask(
+        self,
+        part: OwnedPartition,
+        head: Head,
+        people: Sequence[tuple[int, Identity]],
+        swept: Mapping[int, bytes],
+        scorer: Scorer,
+    ) -> None:
+        """Ask about audiences, of (shard, identity) to whom nothing happened, at W of the head.
+
+        At most `commit_rows` of them, of shards in `swept`, which is committed with the answers.
+        """
+        shards = list(swept)
+        here = self.work(
+            part, Batch(0, head.offset, head.offset, empty_events()), head.watermark, shards
+        )
+        while any(part.may_be_due(s, head.watermark.value) for s in shards):
+            await self.advance(here, scorer)  # apart, so that all the people fit one commit
+        await self.advance(replace(here, people=people, swept=swept), scorer)
 
     async def advance(self, work: Work, scorer: Scorer) -> None:
         """Move the shards of one partition. Raises LostRace, StoreUnavailable."""
@@ -171,6 +195,11 @@ class Advancer:
             shard = np.concatenate([shard, extra])
             touched = np.concatenate([touched, np.ones(len(identities) - known, np.bool_)])
             touched[[row_of[c.identity] for c in controls if c.identity is not None]] = True
+        people = [owner for w in works for owner in w.people]
+        if people:
+            identities += [identity for _, identity in people]
+            shard = np.concatenate([shard, np.array([s for s, _ in people], np.int32)])
+            touched = np.concatenate([touched, np.ones(len(people), np.bool_)])
         moving = np.zeros(self._shards, np.bool_)
         moving[shards] = True
         wanted = touched & moving[shard]
@@ -179,7 +208,12 @@ class Advancer:
             row_of[c.identity] for c in controls if c.identity is not None and c.kind == "delete"
         }
         neighbours = _neighbours(events)
-        in_use = set(wanted.nonzero()[0].tolist()) if of_control or neighbours else set()
+        rules = self._audiences.rules
+        if rules is not None and not rules.names and not people:
+            rules = None
+        in_use: set[int] = set()
+        if of_control or neighbours:
+            in_use = set(wanted.nonzero()[0].tolist())
         return Wanted(
             identities,
             shard,
@@ -194,6 +228,7 @@ class Advancer:
             },
             frozenset(r for r in interested(events) if wanted[r]),
             {r: n for r, n in neighbours.items() if r in in_use},
+            rules=rules,
         )
 
     def _crowded(self, rows: Rows, shards: Sequence[int]) -> list[int]:
@@ -233,7 +268,10 @@ class Advancer:
         """Write; announce of the partitions that moved. The others by number, and why not."""
         part_of = {s: w.part for w in works for s in w.shards}
         fences = {s: part.fence(s) for s, part in part_of.items()}
-        planned = self._planner.plan(fences, rows, outcome)
+        planned = self._planner.plan(
+            fences, rows, outcome, self._judge(works, rows, outcome),
+            {s: data for w in works for s, data in w.swept.items()},
+        )  # fmt: skip
         began = self._last_word.now()
         lost: dict[int, LostRace] = {}
         for shard, race in (await commit(self._store, part_of, planned)).items():
@@ -256,6 +294,12 @@ class Advancer:
             if part.number not in lost:
                 part.announcing = announcing
         return lost
+
+    def _judge(self, works: Sequence[Work], rows: Rows, outcome: StepOutcome) -> Judged | None:
+        if rows.rules is None:
+            return None
+        watermarks = {s: w.end.value for w in works for s in w.shards}
+        return self._audiences.judge(rows.rules, rows, outcome, watermarks)
 
     def _owners(
         self, rows: Rows, outcome: StepOutcome, planned: Planned, won: Set[int] | None

@@ -17,7 +17,7 @@ from streams.control_signing import SIGNATURE, sign
 from streams.encoding import encode_score_updates
 from streams.enrich.outbox import Outbox
 from streams.ports import Delivery, Message, messages
-from streams.topics import EXPERIENCE_EVENTS, SCORE_UPDATES, TRAINING_EXAMPLES
+from streams.topics import AUDIENCE_UPDATES, EXPERIENCE_EVENTS, SCORE_UPDATES, TRAINING_EXAMPLES
 
 
 @lru_cache(maxsize=1 << 16)
@@ -49,6 +49,8 @@ class Announcer:
         self._delivery = delivery
         self._secret = secret
         self._partitions = partitions
+        self.nobody = Owners([], catalog.new_served(0), [], [], {})
+        """Where no scores are announced."""
         self.examples_end = 0
         """Offset after the last example that was acknowledged."""
         self.examples = 0
@@ -61,6 +63,10 @@ class Announcer:
         for box in outboxes:
             others += [Message(SCORE_UPDATES.name, i, None) for i in box.retracted]
             others += self._controls(box.controls)
+            others += [
+                Message(AUDIENCE_UPDATES.name, identity, value or None)
+                for identity, value in box.audiences
+            ]
             if box.examples:
                 examples += messages(TRAINING_EXAMPLES.name, *zip(*box.examples, strict=True))
         others += self._scores(owners)  # after the retraction of who came back in the same step

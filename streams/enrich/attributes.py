@@ -13,16 +13,27 @@ from afflux.position import FENCE, Position
 from afflux.shards import murmur2, shard_of
 from profile_store.contract import MAX_ROWS, Commit, RowRequest, ShardStore
 from streams.enrich.advance import LostRace, commit
+from streams.enrich.audiences import AudienceStage
 from streams.enrich.commits import Planned
 from streams.enrich.partition import OwnedPartition
 
 _TOPIC = 1
+_NOW = 1
+"""A deadline that has passed."""
 
 
 class AttributeFolder:
     """Moves the position of the attributes topic."""
 
-    def __init__(self, store: ShardStore, catalog: Catalog, shards: int, nonce: bytes) -> None:
+    def __init__(
+        self,
+        store: ShardStore,
+        catalog: Catalog,
+        shards: int,
+        nonce: bytes,
+        audiences: AudienceStage,
+    ) -> None:
+        self._audiences = audiences
         self._store = store
         self._catalog = catalog
         self._shards = shards
@@ -99,6 +110,10 @@ class AttributeFolder:
     ) -> None:
         target = _moved(part.positions[shard], offset, codes).next(self._nonce)
         planned.positions[shard] = target
+        rules = self._audiences.rules
+        due = {i: _NOW for i, _ in values} if rules is not None and rules.reads_attributes else {}
+        if due:  # the next commit asks about their audiences
+            part.due.pop(shard, None)
         planned.commits.append(
             Commit(
                 shard,
@@ -106,6 +121,7 @@ class AttributeFolder:
                 target.encode(),
                 b"",
                 attributes=[(identity, ATTRIBUTES, value) for identity, value in values],
+                deadlines=due,
             )
         )
 

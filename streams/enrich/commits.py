@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import Any, TypeVar
 
@@ -17,6 +17,8 @@ from afflux.names import ATTRIBUTES, EVENTS, Dataset, Identity
 from afflux.outcome import Control, StepOutcome
 from afflux.position import Position
 from profile_store.contract import Commit
+from streams.audience_encoding import encode_audience_updates
+from streams.enrich.audiences import Judged
 from streams.enrich.fetch import Rows
 from streams.enrich.outbox import Outbox
 
@@ -56,8 +58,18 @@ class CommitPlanner:
         self._nonce = nonce
         self._models = [m.name.encode() for m in catalog.models]
 
-    def plan(self, fences: Mapping[int, bytes], rows: Rows, outcome: StepOutcome) -> Planned:
-        """One commit for every shard in `outcome.positions`; fences: what each must find."""
+    def plan(
+        self,
+        fences: Mapping[int, bytes],
+        rows: Rows,
+        outcome: StepOutcome,
+        judged: Judged | None = None,
+        swept: Mapping[int, bytes] | None = None,
+    ) -> Planned:
+        """One commit for every shard in `outcome.positions`; fences: what each must find.
+
+        swept: shard -> how far its back-fill of audiences is with this commit.
+        """
         identities = rows.fetched.identities
         shard = rows.fetched.shard
         fragments = self._fragments(identities, shard, outcome)
@@ -73,12 +85,14 @@ class CommitPlanner:
         expired = _grouped(
             (int(shard[r]), (identities[r], EVENTS)) for r in outcome.expired.tolist()
         )
-        deadlines = self._deadlines(identities, shard, outcome)
+        deadlines = self._deadlines(identities, shard, outcome, rows, judged)
         outboxes = self._outboxes(identities, shard, outcome)
         planned = Planned([], {}, outboxes, {})
         for s, position in outcome.positions.items():
             target = position.next(self._nonce)
             planned.positions[s] = target
+            if judged is not None:
+                _tell(outboxes, s, judged, target)
             planned.commits.append(
                 Commit(
                     shard=s,
@@ -93,6 +107,9 @@ class CommitPlanner:
                     forget=forget.get(s, ()),
                     expired=expired.get(s, ()),
                     deadlines=deadlines.get(s, {}),
+                    memberships=judged.memberships.get(s, ()) if judged else (),
+                    members=judged.members.get(s, {}) if judged else {},
+                    swept=swept.get(s, b"") if swept else b"",
                 )
             )
             open_deadlines = [d for d in deadlines.get(s, {}).values() if d]
@@ -110,12 +127,25 @@ class CommitPlanner:
         return {s: writes[part] for s, part in slices.items()}
 
     def _deadlines(
-        self, identities: Sequence[Identity], shard: NDArray[np.int32], outcome: StepOutcome
+        self,
+        identities: Sequence[Identity],
+        shard: NDArray[np.int32],
+        outcome: StepOutcome,
+        read: Rows,
+        judged: Judged | None,
     ) -> dict[int, dict[Identity, int]]:
-        """Shard -> identity -> its earliest deadline, 0 where nothing is open any more."""
-        rows, slices = _sorted_by_shard(outcome.deadline_moved.nonzero()[0], shard)
+        """Shard -> identity -> its earliest deadline, 0 where nothing is awaited any more."""
+        deadline, moved = outcome.deadline, outcome.deadline_moved
+        if judged is not None:
+            deadline = _sooner(deadline, judged.deadline)
+            moved = moved | judged.moved
+        due = {identity for found in read.due.values() for identity, _ in found}
+        if due:  # what the store holds of them may be of audiences that are no more
+            moved = moved | np.fromiter((i in due for i in identities), np.bool_, len(identities))
+            moved &= np.isin(shard, list(outcome.positions))
+        rows, slices = _sorted_by_shard(moved.nonzero()[0], shard)
         names = [identities[r] for r in rows.tolist()]
-        earliest = outcome.deadline[rows].tolist()
+        earliest = deadline[rows].tolist()
         return {
             s: dict(zip(names[part], earliest[part], strict=True)) for s, part in slices.items()
         }
@@ -187,6 +217,22 @@ class CommitPlanner:
             )
             for s in shards
         }
+
+
+def _tell(outboxes: dict[int, Outbox], shard: int, judged: Judged, target: Position) -> None:
+    """Changed memberships, tombstones first: who came back in the same step is there again."""
+    updates = judged.updates.get(shard, ())
+    told = [(i, b"") for i in judged.gone.get(shard, ())]
+    if updates:
+        values = encode_audience_updates(updates, target.topics[0].offset, target.version)
+        told += zip((u.identity for u in updates), values, strict=True)
+    if told:
+        outboxes[shard] = replace(outboxes.get(shard, Outbox()), audiences=told)
+
+
+def _sooner(a: NDArray[np.int64], b: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The earlier of two deadlines, where 0 is none."""
+    return np.where((a == 0) | ((b > 0) & (b < a)), b, a)
 
 
 def _gone(outcome: StepOutcome) -> list[int]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from afflux.audiences.judging import Rules
 from afflux.catalog import Catalog
 from afflux.columns import I32, I64, Bool
 from afflux.identity import Edge, Edges, component
-from afflux.names import ATTRIBUTES, EVENTS, Identity
+from afflux.names import ATTRIBUTES, EVENTS, Dataset, Identity
 from afflux.outcome import Fetched
 from afflux.shards import murmur2, shard_of
 from profile_store.contract import RowReply, RowRequest, ShardStore
@@ -36,6 +37,13 @@ class Wanted:
     """Rows whose interests are read: those with events that mention something."""
     neighbours: Mapping[int, Sequence[Identity]] = field(default_factory=dict)
     """Row -> identities that this batch links it to."""
+    rules: Rules | None = None
+    """Of audiences: what they need of all rows is read too."""
+
+    @property
+    def all_attributes(self) -> bool:
+        """Also those of linked identities, and of rows with a due deadline."""
+        return self.rules is not None and self.rules.reads_attributes
 
 
 @dataclass(slots=True)
@@ -54,6 +62,12 @@ class Rows:
     next_due: dict[int, int | None]
     members: dict[int, list[Identity]]
     """Row -> all identities of its profile, for rows that have links."""
+    rules: Rules | None = None
+    """Those that this was read for."""
+    memberships: list[bytes | None] = field(default_factory=list)
+    """Of each row, where there are rules."""
+    linked_attributes: dict[int, list[tuple[Identity, bytes]]] = field(default_factory=dict)
+    """Row -> what is stored of the other identities of its profile, where it was asked for."""
 
 
 class RowFetcher:
@@ -71,6 +85,7 @@ class RowFetcher:
         order = order[np.argsort(wanted.shard[order], kind="stable")]
         fragments: list[bytes | None] = [None] * len(identities)
         served: list[bytes | None] = [None] * len(identities)
+        memberships: list[bytes | None] = [None] * len(identities) if wanted.rules else []
         edges: dict[int, Edges] = {}
         attributes: dict[int, bytes] = {}
         interests: dict[int, bytes | None] = {}
@@ -84,6 +99,8 @@ class RowFetcher:
         replies = await self._store.read(requests) if requests else []
         for rows, reply in zip(places, replies, strict=True):
             _place(reply, rows, wanted, fragments, served, edges, attributes, interests)
+            for r, memberships_of in zip(rows, reply.memberships, strict=False):
+                memberships[r] = memberships_of
 
         shards = wanted.shard
         late, due = _due_rows(replies, identities, wanted.wanted)
@@ -93,15 +110,17 @@ class RowFetcher:
             identities += [i for _, i in new]
             fragments += [None] * len(new)
             served += [None] * len(new)
+            memberships += [None] * len(new) if wanted.rules else []
         touched = np.concatenate([wanted.wanted, np.ones(len(new), np.bool_)])
         if late:
-            await self._read_due(late, fragments, served)
+            await self._read_due(late, wanted, fragments, served, memberships, attributes)
             touched[[r for _, _, r in late]] = True
 
         fragment = self._catalog.decode_fragments(fragments)
         served_rows, tails = self._catalog.decode_served(served)
         await self._read_edges(fragment, identities, shards, edges)
         owner, linked, members = await self._linked(identities, edges, wanted.neighbours)
+        of_linked = await self._attributes_of(members) if members and wanted.all_attributes else {}
         return Rows(
             fetched=Fetched(
                 identities, shards, fragment, served_rows, edges, owner,
@@ -114,6 +133,9 @@ class RowFetcher:
             due={r.shard: r.due for r in replies if r.shard in wanted.due},
             next_due={r.shard: r.next_due for r in replies if r.shard in wanted.due},
             members=members,
+            rules=wanted.rules,
+            memberships=memberships,
+            linked_attributes=of_linked,
         )  # fmt: skip
 
     async def members(
@@ -125,15 +147,24 @@ class RowFetcher:
     async def _read_due(
         self,
         late: Sequence[tuple[int, Identity, int]],
+        wanted: Wanted,
         fragments: list[bytes | None],
         served: list[bytes | None],
+        memberships: list[bytes | None],
+        attributes: dict[int, bytes],
     ) -> None:
         rows: dict[int, list[tuple[Identity, int]]] = {}
         for shard, identity, row in late:
             rows.setdefault(shard, []).append((identity, row))
         replies = await self._store.read(
             [
-                RowRequest(s, [(i, EVENTS) for i, _ in group], [i for i, _ in group])
+                RowRequest(
+                    s,
+                    [(i, EVENTS) for i, _ in group],
+                    [i for i, _ in group],
+                    attributes=[(i, ATTRIBUTES) for i, _ in group] if wanted.all_attributes else (),
+                    memberships=[i for i, _ in group] if wanted.rules else (),
+                )
                 for s, group in rows.items()
             ]
         )
@@ -141,6 +172,10 @@ class RowFetcher:
             for (_, row), f, v in zip(group, reply.fragments, reply.served, strict=True):
                 fragments[row] = f
                 served[row] = v
+            for (_, row), m in zip(group, reply.memberships, strict=False):
+                memberships[row] = m
+            for (_, row), a in zip(group, reply.attributes, strict=False):
+                attributes[row] = a or b""
 
     async def _read_edges(
         self,
@@ -191,6 +226,29 @@ class RowFetcher:
     def _reached(start: Identity, edges: Edges, graph: Mapping[Identity, Edges]) -> list[Identity]:
         return component(start, lambda i: edges if i == start else graph.get(i))
 
+    async def _attributes_of(
+        self, members: Mapping[int, Sequence[Identity]]
+    ) -> dict[int, list[tuple[Identity, bytes]]]:
+        """Row -> attributes of the other identities of its profile."""
+        others = _unique(i for people in members.values() for i in people[1:])
+        shards = shard_of(murmur2(others), self._shards)
+        groups = _by_shard(np.arange(len(others)), shards)
+        replies = await self._store.read(
+            [
+                RowRequest(s, attributes=[(others[r], ATTRIBUTES) for r in rs])
+                for s, rs in groups.items()
+            ]
+        )
+        found = {
+            others[r]: data
+            for rs, reply in zip(groups.values(), replies, strict=True)
+            for r, data in zip(rs, reply.attributes, strict=True)
+            if data
+        }
+        return {
+            r: [(i, found[i]) for i in people[1:] if i in found] for r, people in members.items()
+        }
+
     async def _read_foreign(
         self, identities: Sequence[Identity]
     ) -> list[tuple[Identity, bytes | None, Edges]]:
@@ -230,15 +288,24 @@ def _request(
         fragments=[(i, EVENTS) for i in ids],
         served=ids,
         edges=[identities[r] for r in rows if r in wanted.edges] if wanted.edges else (),
-        attributes=[(identities[r], ATTRIBUTES) for r in rows if r in wanted.attributes]
-        if wanted.attributes
-        else (),
+        attributes=_attributes_of(rows, ids, identities, wanted),
         interests=[identities[r] for r in rows if r in wanted.interests]
         if wanted.interests
         else (),
         due_until=until,
         due_limit=limit,
+        memberships=ids if wanted.rules else (),
     )
+
+
+def _attributes_of(
+    rows: Sequence[int], ids: Sequence[Identity], identities: Sequence[Identity], wanted: Wanted
+) -> Sequence[tuple[Identity, Dataset]]:
+    if wanted.all_attributes:
+        return [(i, ATTRIBUTES) for i in ids]
+    if not wanted.attributes:
+        return ()
+    return [(identities[r], ATTRIBUTES) for r in rows if r in wanted.attributes]
 
 
 def _place(
@@ -257,7 +324,9 @@ def _place(
     if wanted.edges:
         asked = [r for r in rows if r in wanted.edges]
         edges.update((r, Edges.decode(data)) for r, data in zip(asked, reply.edges, strict=True))
-    if wanted.attributes:
+    if wanted.all_attributes:
+        attributes.update((r, a) for r, a in zip(rows, reply.attributes, strict=True) if a)
+    elif wanted.attributes:
         asked = [r for r in rows if r in wanted.attributes]
         attributes.update((r, a or b"") for r, a in zip(asked, reply.attributes, strict=True))
     if wanted.interests:

@@ -9,7 +9,7 @@ announces what the store holds now, until nothing has changed since.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ from profile_store.contract import RowRequest, ShardStore
 from profile_store.errors import StoreUnavailable
 from streams.backoff import Backoff
 from streams.enrich.announce import Announcer, Owners
+from streams.enrich.audience_last_word import AudienceLastWord
 from streams.enrich.fetch import RowFetcher
 from streams.enrich.outbox import Outbox
 from streams.errors import BrokerUnavailable
@@ -54,7 +55,9 @@ class LastWord:
         fetcher: RowFetcher,
         announcer: Announcer,
         now: Callable[[], float],
+        audiences: AudienceLastWord,
     ) -> None:
+        self._audiences = audiences
         self._store = store
         self._catalog = catalog
         self._fetcher = fetcher
@@ -89,7 +92,12 @@ class LastWord:
             i: row + event_id.encode()
             for i, row, event_id in zip(owners.identities, rows, owners.event_ids, strict=True)
         }
-        task = asyncio.create_task(self._correct(people, said))
+        self._begin(self._correct(people, said))
+        if any(box.audiences for box in outboxes.values()):
+            self._begin(self._audiences.correct(outboxes))
+
+    def _begin(self, correction: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(correction)
         self._corrections.add(task)
         task.add_done_callback(self._corrections.discard)
 

@@ -17,9 +17,9 @@ import numpy as np
 
 from afflux.catalog import Catalog
 from afflux.columns import empty_events
-from afflux.names import AffluxError
-from afflux.outcome import Batch, Control
-from afflux.position import FENCE, NONE_MS
+from afflux.names import AffluxError, Identity
+from afflux.outcome import Batch
+from afflux.position import FENCE
 from afflux.scoring import Scorer
 from afflux.shards import shard_of
 from afflux.step import StepSettings
@@ -30,14 +30,18 @@ from streams.encoding import encode_control, encode_training_examples
 from streams.enrich.advance import Advancer, LostRace
 from streams.enrich.announce import Announcer
 from streams.enrich.attributes import AttributeFolder
+from streams.enrich.audience_last_word import AudienceLastWord
+from streams.enrich.audiences import AudienceStage, NoAudiences, RuleSource
 from streams.enrich.commits import CommitPlanner
 from streams.enrich.cut import cut
 from streams.enrich.fetch import RowFetcher
+from streams.enrich.idle_ticks import IdleTicks
 from streams.enrich.last_word import LastWord
 from streams.enrich.learner_gate import LearnedOffset, LearnerGate
 from streams.enrich.partition import Head, OwnedPartition
 from streams.enrich.settings import EnrichSettings
 from streams.enrich.shared_identities import SharedIdentities
+from streams.enrich.sweep import PeopleStore, Sweep
 from streams.enrich.takeover import INPUTS, TakeOver, seeks
 from streams.enrich.together import Job, Together
 from streams.enrich.work import Work
@@ -85,6 +89,8 @@ class EnrichPlane:
         monotonic: Callable[[], float],
         wall_ms: Callable[[], int],
         metrics: Metrics | None = None,
+        audiences: RuleSource | None = None,
+        people: PeopleStore | None = None,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -103,15 +109,28 @@ class EnrichPlane:
         )
         planner = CommitPlanner(catalog, encode_training_examples, encode_control, nonce)
         fetcher = RowFetcher(store, catalog, settings.shards)
-        self._last_word = LastWord(store, catalog, fetcher, self._announcer, monotonic)
+        self._rules = audiences or NoAudiences()
+        of_audiences = AudienceLastWord(store, fetcher, self._announcer, self._rules)
+        self._last_word = LastWord(
+            store, catalog, fetcher, self._announcer, monotonic, of_audiences
+        )
         self._takeover = TakeOver(store, catalog, self._last_word, nonce, monotonic, wall_ms)
+        stage = AudienceStage(catalog, self._rules)
         self._advancer = Advancer(
             store, catalog, planner, fetcher, self._last_word,
             settings.shards, settings.commit_rows, step_settings,
-            SharedIdentities(metrics or Metrics()),
+            SharedIdentities(metrics or Metrics()), stage,
         )  # fmt: skip
+        self._ticks = IdleTicks(
+            settings.idle_tick_s, delivery, self._announcer, self._rules, monotonic, wall_ms
+        )
+        self._sweep = (
+            Sweep(people, self._rules, self._ask, settings.commit_rows, monotonic)
+            if people is not None
+            else None
+        )
         self._together = Together(self._fold_events, settings.spacing_ms / 1000, monotonic)
-        self._attributes = AttributeFolder(store, catalog, settings.shards, nonce)
+        self._attributes = AttributeFolder(store, catalog, settings.shards, nonce, stage)
         self._gate = LearnerGate(
             scorers, settings.learner_lag, settings.learner_patience_s, monotonic
         )
@@ -135,6 +154,7 @@ class EnrichPlane:
         Raises StoreUnavailable, StopPartition.
         """
         await self._scorers.refresh()
+        await self._rules.refresh()
         self._logs.update(logs)
         found: dict[TP, int] = {}
         for number in sorted({p for _, p in logs}):
@@ -144,6 +164,8 @@ class EnrichPlane:
                 await self._takeover.take(part, self._logs)
                 self._parts[number] = part
             found |= {tp: o for tp, o in seeks(part).items() if tp in logs}
+        if self._sweep is not None:
+            self._sweep.forget()
         return found
 
     def _new_part(self, number: int) -> OwnedPartition:
@@ -280,8 +302,12 @@ class EnrichPlane:
         if batch.controls:
             hashes = [c.identity_hash for c in batch.controls if c.identity is not None]
             touched.update(shard_of(np.array(hashes, np.uint32), shards).tolist())
-            if any(c.identity is None for c in batch.controls):
+            ticks = [c.timestamp for c in batch.controls if c.identity is None]
+            if ticks:
                 touched.add(part.number)  # ticks count in the partition's first shard
+            if ticks and self._rules.current is not None:
+                # What they make due is not left to the next second.
+                touched.update(s for s in part.shards if part.may_be_due(s, max(ticks)))
         touched.update(r.shard for r in batch.rejected)
         return [
             s
@@ -307,6 +333,7 @@ class EnrichPlane:
     async def tick(self) -> None:
         """Advance untouched shards, notice an older or foreign store, tick idle partitions."""
         await self._scorers.refresh()
+        await self._rules.refresh()
         for part in list(self._parts.values()):
             async with part.lock:
                 if self._parts.get(part.number) is not part:
@@ -317,7 +344,24 @@ class EnrichPlane:
                     await self._advance_untouched(part)
                 except LostRace as race:
                     await self._rewind(part, race)
-                await self._tick_if_idle(part)
+                await self._ticks.tick_if_idle(part)
+        if self._sweep is not None:
+            await self._sweep.turn(self._parts)
+
+    async def _ask(
+        self,
+        part: OwnedPartition,
+        people: Sequence[tuple[int, Identity]],
+        swept: Mapping[int, bytes],
+    ) -> None:
+        """Ask these about audiences, unless the partition is another's by now."""
+        async with part.lock:
+            if self._parts.get(part.number) is not part:
+                return
+            try:
+                await self._advancer.ask(part, part.heads[0], people, swept, self._scorer)
+            except LostRace as race:
+                await self._rewind(part, race)
 
     async def _check_announced(self, part: OwnedPartition) -> None:
         """An announcement that failed while nothing followed it is made again from the outbox."""
@@ -346,30 +390,13 @@ class EnrichPlane:
             await self._attributes.advance(part, untouched, attributes.offset)
         part.turns += 1
 
-    async def _tick_if_idle(self, part: OwnedPartition) -> None:
-        """Event time goes on at the log's pace where no events come."""
-        every, head = self._settings.idle_tick_s, part.heads[0]
-        idle = self._monotonic() - head.seen_at
-        if not every or idle < every or head.watermark.value == NONE_MS:
-            return
-        now = self._wall_ms()
-        control = Control(
-            kind="tick",
-            offset=-1,
-            timestamp=head.watermark.value + max(0, now - head.append_time),
-            append_time=now,
-            identity=None,
-            identity_hash=part.number,
-        )
-        await self._delivery.send(
-            [self._announcer.control(None, encode_control(control), part.number)]
-        )
-
     async def _rewind(self, part: OwnedPartition, race: LostRace) -> None:
         """Read positions again and go back to them; this owner's own commits are announced."""
         log.warning("%s; reading positions again", race)
         await asyncio.sleep(_RACE_PAUSE_S)
         before = seeks(part)
+        if self._sweep is not None:
+            self._sweep.forget()
         await self._takeover.go_back(part, self._logs)
         after = seeks(part)
         raise Rewind(after, f"partition {part.number}: rewound from {before} to {after}: {race}")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from afflux.limits import StepSettings
+from afflux.names import Identity
 from afflux.outcome import Batch
 from afflux.position import Position, Watermark
 from afflux.span import Span
@@ -21,6 +22,10 @@ class Work:
     at: Watermark
     """W at the base of the batch."""
     span: Span
+    people: Sequence[tuple[int, Identity]] = ()
+    """(shard, identity) that are asked about audiences although nothing happened to them."""
+    swept: Mapping[int, bytes] = field(default_factory=dict)
+    """Shard -> how far its back-fill is with this."""
 
     @staticmethod
     def of(
@@ -55,7 +60,7 @@ class Work:
 
     def only(self, shards: Sequence[int]) -> Work:
         """The same batch for some of the shards."""
-        return Work(self.part, self.at, Span(self.batch, self.span.passage, shards))
+        return replace(self, span=Span(self.batch, self.span.passage, shards))
 
     def until(self, end: int, settings: StepSettings) -> Work:
         """The records before offset `end`."""

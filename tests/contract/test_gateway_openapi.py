@@ -25,6 +25,13 @@ OPERATIONS = [
     ("POST", "/v1/profiles/lookup"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{name}"),
+    ("GET", "/v1/audiences"),
+    ("POST", "/v1/audiences/preview"),
+    ("GET", "/v1/audiences/{name}"),
+    ("PUT", "/v1/audiences/{name}"),
+    ("DELETE", "/v1/audiences/{name}"),
+    ("GET", "/v1/audiences/{name}/members"),
+    ("GET", "/v1/audiences/{name}/overlap/{other}"),
     ("GET", "/v1/scores/stream"),
     ("POST", "/v1/events"),
     ("GET", "/v1/privacy/{namespace}/{id}"),
@@ -71,7 +78,10 @@ def test_answers_are_as_documented(
         return
 
     @settings(
-        max_examples=100, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+        max_examples=30 if "audiences" in path else 100,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
     )
     @given(case=operation.as_strategy(generation_mode=mode))
     def check(case: Any) -> None:

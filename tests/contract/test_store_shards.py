@@ -10,7 +10,13 @@ import pytest
 import redis
 
 from afflux.names import ATTRIBUTES, EVENTS, Identity
-from profile_store.contract import SNAPSHOTS_KEPT, SNAPSHOTS_RECENT, Commit, RowRequest
+from profile_store.contract import (
+    SNAPSHOTS_KEPT,
+    SNAPSHOTS_RECENT,
+    Commit,
+    MemberChange,
+    RowRequest,
+)
 from profile_store.errors import StoreMisconfigured
 from store_cases import (
     KEYS,
@@ -412,3 +418,48 @@ async def test_nothing_to_do_is_fine(harness: Harness) -> None:
     assert await harness.store.commit([]) == []
     assert await harness.store.positions([]) == []
     assert await harness.store.current_snapshots([]) == []
+
+
+async def test_memberships_and_members_are_part_of_the_commit(harness: Harness) -> None:
+    """Rows, sets and the progress of a back-fill are written, changed and ended, or not at all."""
+    one, two, three = (person(n) for n in (1, 2, 3))
+    await harness.store.commit(
+        [
+            first(
+                5, memberships=[(one, b"in"), (two, b"in")], swept=b"half",
+                members={"a": MemberChange([one, two]), "b b": MemberChange([two])},
+                deadlines={one: 7},
+            )
+        ]
+    )  # fmt: skip
+    (reply,) = await harness.other.read([RowRequest(5, memberships=[two, three, one])])
+    assert list(reply.memberships) == [b"in", None, b"in"]
+    lost = Commit(5, fence(9), position(10), b"", members={"a": MemberChange([three])})
+    assert not (await harness.store.commit([lost]))[0].landed
+    await harness.store.commit(
+        [
+            second(
+                5, memberships=[(one, b""), (two, b"new")], swept=b"done",
+                members={
+                    "a": MemberChange([three], [one, person(9)]), "b b": MemberChange([], [two]),
+                },
+            )
+        ]
+    )  # fmt: skip
+    (reply,) = await harness.other.read([RowRequest(5, [(one, EVENTS)], memberships=[one, two])])
+    assert list(reply.memberships) == [None, b"new"]
+    dump = harness.dump()
+    assert dump[KEYS.members(5, "a")] == {two: 0, three: 0}
+    assert KEYS.members(5, "b b") not in dump
+    assert dump[KEYS.swept(5)] == b"done"
+    assert dump[KEYS.deadlines(5)] == {one: 7}
+
+
+async def test_members_of_another_type_stop_the_commit_before_it_writes(harness: Harness) -> None:
+    """A script that fails half-way is not rolled back, so types are looked at first."""
+    harness.spoil(KEYS.members(5, "a"))
+    with pytest.raises(StoreMisconfigured):
+        await harness.store.commit(
+            [first(5, fragments=rows([1]), members={"a": MemberChange([person(1)])})]
+        )
+    assert set(harness.dump()) == {KEYS.members(5, "a")}

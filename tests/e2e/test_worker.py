@@ -105,7 +105,8 @@ def test_commands_without_a_stack_say_what_to_start(tmp_path: Path) -> None:
     """Each command that needs Kafka or Redis names the variable and `afflux up`."""
     for arguments in (
         ["worker"], ["topics", "describe"], ["profile", "get", "a", "1"], ["dlq", "list"],
-        ["watch", "scores"], ["rekey", "other"], ["produce", "nothing.jsonl"],
+        ["watch", "scores"], ["audiences", "list"], ["rekey", "other"],
+        ["produce", "nothing.jsonl"],
     ):  # fmt: skip
         done = afflux(*arguments, cwd=tmp_path)
         assert done.returncode == 1, arguments

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
+import audience_rig
 from core_cases import CATALOG
 from enrich_rig import Logs, Worker
 from enrich_workload import workload
@@ -15,7 +16,7 @@ from profile_store.memory import MemoryShardStore
 from streams.encoding import decode_training_examples
 from streams.ports import TP, Message
 from streams.topics import SCORE_UPDATES, TRAINING_EXAMPLES
-from streams.updates import decode_score_updates
+from streams.updates import decode, decode_score_updates
 
 PARTITIONS, SHARDS = 1, 4
 
@@ -43,6 +44,43 @@ def last_words(logs: Logs) -> dict[bytes | None, bytes | None]:
 def what_stands(store: MemoryShardStore) -> set[bytes]:
     """Who has a served row."""
     return {k.split(b":", 2)[2] for k in store.data if k.startswith(b"v:")}
+
+
+async def test_late_announcement_of_memberships_does_not_stand() -> None:
+    """The same of audiences: the last record of each key is what the store holds in the end."""
+    logs = Logs(PARTITIONS)
+    workload(logs, 300, people=12, days=60, seed=5)
+    logs.frozen = True
+    store = MemoryShardStore(audience_rig.SHARDS)
+    await audience_rig.save(store, audience_rig.RULES)
+    held = HeldLogs(logs)
+    held.frozen = True
+    slow, quick = (
+        audience_rig.worker(store, held, "slow"),
+        audience_rig.worker(store, logs, "quick"),
+    )
+    held.gate.set()
+    await slow.own([0])
+    held.gate.clear()
+    held.waiting = 0
+    await slow.step(("experience-events", 0), 200)
+    async with asyncio.timeout(10):
+        while not held.waiting:
+            await asyncio.sleep(0)
+    await quick.own([0])
+    await quick.drain()
+    slow.monotonic += 5
+    held.gate.set()
+    await slow.plane.revoked([0])
+    await slow.plane.close()
+    last = {m.key: m.value for m in logs.outputs["audience-updates"]}
+    said = {
+        key: frozenset(m["audience"] for m in decode("AudienceUpdate", value)["memberships"])
+        for key, value in last.items()
+        if value is not None
+    }
+    assert {key: inside for key, inside in said.items() if inside} == audience_rig.stored(store)
+    assert said
 
 
 @pytest.mark.parametrize("late", [True, False])

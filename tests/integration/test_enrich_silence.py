@@ -11,7 +11,8 @@ from afflux.names import ModelName
 from core_cases import CATALOG
 from enrich_rig import START, Logs, Worker
 from enrich_workload import DAY, purchase
-from gateway_rig import MemoryLink, fixed_scoring
+from gateway_rig import fixed_scoring
+from memory_link import MemoryLink
 from profile_store import AsyncProfileStore, Profile, Score
 from profile_store.contract import Commit, CommitResult
 from profile_store.installation import Installation, ensure_installation

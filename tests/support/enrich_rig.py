@@ -15,8 +15,10 @@ from afflux.limits import Expiry
 from afflux.scoring import Scorer
 from afflux.shards import murmur2, partition_of
 from core_cases import CATALOG, linear_scorer
+from profile_store.audience_store import AudienceStore
 from profile_store.contract import ShardStore
 from profile_store.errors import StoreUnavailable
+from streams.audience_source import AudienceSource
 from streams.bad_records import BadRecord, Limits
 from streams.decoding import Decoder
 from streams.delivery import DeliveryClosed
@@ -128,6 +130,7 @@ class Worker:
         commit_rows: int = 500,
         idle_tick_s: float = 0,
         expiry: Expiry | None = None,
+        audiences: AudienceStore | None = None,
     ) -> None:
         self.logs = logs
         self.monotonic = 0.0
@@ -142,6 +145,8 @@ class Worker:
             settings, catalog, store, logs, Decoder(limits, SECRET), self.dead_letters,
             FixedScorers(linear_scorer(catalog)), name.encode().ljust(16)[:16],
             monotonic=lambda: self.monotonic, wall_ms=lambda: logs.now,
+            audiences=AudienceSource(audiences, catalog) if audiences is not None else None,
+            people=audiences,
         )  # fmt: skip
 
     async def own(self, partitions: Sequence[int]) -> None:

@@ -14,6 +14,7 @@ from afflux.catalog import Catalog
 from afflux.scoring import LinearScorer
 from core_cases import CATALOG, linear_scorer
 from gateway.app import create_app
+from gateway.audience_desk import AudienceDesk
 from gateway.composition import build_context
 from gateway.containment import Contained
 from gateway.cursors import Cursor
@@ -21,8 +22,8 @@ from gateway.key_file import KeyFile
 from gateway.keys import new_key
 from gateway.score_hub import LoggedUpdate, ScoreHub
 from gateway.settings import GatewaySettings
-from profile_store import AsyncProfileStore, StoreUnavailable
-from profile_store.commands import Args, Command
+from memory_link import MemoryLink
+from profile_store import AsyncProfileStore
 from profile_store.installation import Installation, ensure_installation
 from profile_store.memory import MemoryShardStore
 from store_people import PARTITIONS, SHARDS, describe, fold, link, purchase, view
@@ -34,38 +35,6 @@ from streams.topics import TOPICS
 
 LOG = "0a0b0c0d"
 SECRET = b"a secret of the tests"
-
-
-class MemoryLink:
-    """GET and MGET of a `MemoryShardStore`, as a reader's connection to Redis answers them."""
-
-    name = "memory"
-
-    def __init__(self, store: MemoryShardStore) -> None:
-        self._store = store
-        self.calls = 0
-
-    async def run(self, commands: Sequence[Command]) -> list[Any]:
-        """Replies in order."""
-        self.calls += 1
-        if not self._store.available:
-            raise StoreUnavailable("the memory store is switched off")
-        return [self._reply(command.args) for command in commands]
-
-    async def run_then(
-        self, commands: Sequence[Command], then: Args, extra_s: float
-    ) -> tuple[list[Any], list[Any]]:
-        """Nothing that a reader does."""
-        raise AssertionError("a reader waits for no replicas")
-
-    async def close(self) -> None:
-        """Nothing to drop."""
-
-    def _reply(self, args: Args) -> Any:
-        name, *keys = args
-        found = [self._store.data.get(key) for key in keys if isinstance(key, bytes)]
-        assert len(found) == len(keys)
-        return found if name == "MGET" else found[0]
 
 
 class MemoryScoreLog:
@@ -143,6 +112,10 @@ class Rig:
         transport = httpx.ASGITransport(Contained(self.app))
         return httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers)
 
+    async def save(self, name: str, rule: str) -> None:
+        """An audience, of which nobody was asked yet."""
+        await AudienceDesk(AsyncProfileStore(link=self.link)).save(name, rule, {}, 1)
+
     def key(self, *scopes: str, namespaces: Sequence[str] = ()) -> str:
         """A new key, as its owner writes it."""
         key, text = new_key("test", scopes, namespaces, 1)
@@ -150,10 +123,10 @@ class Rig:
         return text
 
 
-def rig(folder: Path, **settings: Any) -> Rig:
+def rig(folder: Path, shards: int = SHARDS, **settings: Any) -> Rig:
     """A gateway without keys, open to everybody, on a store that nobody has set up."""
-    shards = MemoryShardStore(SHARDS)
-    memory = MemoryLink(shards)
+    store = MemoryShardStore(shards)
+    memory = MemoryLink(store)
     limits = GatewaySettings(**settings)
     hub = ScoreHub(limits.queue_updates, limits.max_streams)
     log, delivery, keys = MemoryScoreLog(hub), MemoryDelivery(), KeyFile(folder / "keys.json")
@@ -174,7 +147,7 @@ def rig(folder: Path, **settings: Any) -> Rig:
         PrivacyDesk(reader, lambda: delivery, configs, SECRET),
         open_without_keys=True,
     )
-    return Rig(create_app(context), shards, memory, hub, log, delivery, keys)
+    return Rig(create_app(context), store, memory, hub, log, delivery, keys)
 
 
 def fixed_scoring(catalog: Catalog, snapshots: Sequence[bytes | None]) -> LinearScorer:

@@ -18,7 +18,8 @@ from gateway.containment import Contained
 from gateway.key_file import KeyFile
 from gateway.score_hub import ScoreHub
 from gateway.settings import GatewaySettings
-from gateway_rig import MemoryLink, MemoryScoreLog
+from gateway_rig import MemoryScoreLog
+from memory_link import MemoryLink
 from profile_store import AsyncProfileStore
 from profile_store.installation import Installation, ensure_installation
 from profile_store.memory import MemoryShardStore

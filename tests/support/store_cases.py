@@ -70,11 +70,11 @@ class Harness:
     def spoil(self, key: bytes) -> None:
         """Put a value of the wrong type under a key: a hash, or a string where it is deadlines."""
         if isinstance(self.store, MemoryShardStore):
-            self.store.data[key] = b"text" if key.startswith(b"d:") else {Identity(b"x"): 1}
+            self.store.data[key] = b"text" if key[:2] in (b"d:", b"n:") else {Identity(b"x"): 1}
             return
         client = _owner(self.clients, key)
         client.delete(key)
-        if key.startswith(b"d:"):
+        if key[:2] in (b"d:", b"n:"):
             client.set(key, b"text")
         else:
             client.zadd(key, {b"x": 1})

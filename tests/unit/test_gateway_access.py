@@ -28,6 +28,16 @@ ROUTES = {
     ("POST", "/v1/profiles/lookup"): ("/v1/profiles/lookup", "query"),
     ("GET", "/v1/models"): ("/v1/models", "query"),
     ("GET", "/v1/models/{name}"): ("/v1/models/churn", "query"),
+    ("GET", "/v1/audiences"): ("/v1/audiences", "query"),
+    ("POST", "/v1/audiences/preview"): ("/v1/audiences/preview", "admin"),
+    ("GET", "/v1/audiences/{name}"): ("/v1/audiences/buyers", "query"),
+    ("PUT", "/v1/audiences/{name}"): ("/v1/audiences/buyers", "admin"),
+    ("DELETE", "/v1/audiences/{name}"): ("/v1/audiences/buyers", "admin"),
+    ("GET", "/v1/audiences/{name}/members"): ("/v1/audiences/buyers/members", "query"),
+    ("GET", "/v1/audiences/{name}/overlap/{other}"): (
+        "/v1/audiences/buyers/overlap/buyers",
+        "query",
+    ),
     ("GET", "/v1/scores/stream"): ("/v1/scores/stream", "query"),
     ("POST", "/v1/events"): ("/v1/events", "ingest"),
     ("GET", "/v1/privacy/{namespace}/{id}"): ("/v1/privacy/crm/1", "privacy"),
@@ -47,6 +57,8 @@ BODIES = {
     "/v1/consent/crm/1": {"scoring": False},
     "/v1/identities/link": LINK,
     "/v1/identities/unlink": LINK,
+    "/v1/audiences/preview": {"rule": "true"},
+    "/v1/audiences/buyers": {"rule": "has(events.purchases.last)"},
 }
 
 
@@ -55,12 +67,15 @@ async def guarded(tmp_path: Path) -> Rig:
     """A gateway with a key that nobody uses; streams end at once."""
     made = rig(tmp_path, stream_s=0.01)
     await people(made.shards)
+    await made.save("buyers", "has(events.purchases.last)")
     made.key("privacy")
     return made
 
 
 async def ask(made: Rig, method: str, path: str, key: str | None) -> httpx.Response:
-    """One request."""
+    """One request; what a delete deletes is there."""
+    if method == "DELETE":
+        await made.save("buyers", "has(events.purchases.last)")
     async with made.client(key) as client:
         return await client.request(method, path, json=BODIES.get(path))
 

@@ -17,6 +17,7 @@ class FakeLink:
     """Answers each call when told to, with the number of replicas that it is told."""
 
     name = "fake"
+    clustered = False
 
     def __init__(self) -> None:
         self.calls: list[tuple[Sequence[Command], asyncio.Future[int]]] = []
