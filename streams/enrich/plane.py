@@ -146,8 +146,6 @@ class EnrichPlane:
         """Input topics, co-partitioned."""
         return INPUTS
 
-    # --- ownership -------------------------------------------------------------------------
-
     async def assigned(self, logs: Mapping[TP, LogRange]) -> dict[TP, int]:
         """Take over: fence the shards, announce what their last owner left, say where to go on.
 
@@ -203,8 +201,6 @@ class EnrichPlane:
         if self._late:
             await asyncio.wait(self._late, timeout=_LATE_S)
         await self._last_word.close()
-
-    # --- records ---------------------------------------------------------------------------
 
     async def process(self, records: RecordBatch) -> None:
         """Fold one batch and commit it; its announcement may still be under way on return.
