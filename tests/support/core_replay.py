@@ -33,6 +33,8 @@ class Replay:
         self.derived: list[Control] = []
         self.vectors: dict[tuple[Identity, int], set[bytes]] = defaultdict(set)
         """(identity, offset of the opening) -> all vectors that it was ever seen with."""
+        self.served_at: dict[tuple[Identity, int, str], set[tuple[float, int]]] = defaultdict(set)
+        """(identity, offset of the opening, model) -> all (value, version) it was seen with."""
         self.outcomes: list[StepOutcome] = []
         topic = TopicPosition(b"t" * 16, 0)
         self.positions = {s: Position(catalog.layout, (topic,)) for s in range(settings.shards)}
@@ -133,18 +135,25 @@ class Replay:
                     int(c["flags"]),
                 )
             )  # fmt: skip
-        self._note_vectors(fetched, out)
+        self._note_openings(fetched, out)
         self.derived += out.derived
         self.positions |= out.positions
         self.outcomes.append(out)
 
-    def _note_vectors(self, fetched: Fetched, out: StepOutcome) -> None:
+    def _note_openings(self, fetched: Fetched, out: StepOutcome) -> None:
+        names = [m.name for m in self.catalog.models]
         for r, slot in zip(*np.nonzero(out.fragment["slot_open"]), strict=True):
             key = fetched.identities[r], int(out.fragment["slot_offset"][r, slot])
             self.vectors[key].add(out.served["slot_vector"][r, slot].tobytes())
+            for m, name in enumerate(names):
+                if out.fragment["slot_open"][r, slot] & (1 << m):
+                    value = float(out.served["slot_value"][r, slot, m])
+                    version = int(out.served["slot_version"][r, slot, m])
+                    self.served_at[(*key, name)].add((value, version))
         for c in out.closed:
             key = fetched.identities[c["row"]], int(c["open_offset"])
             self.vectors[key].add(c["vector"].tobytes())
+            self.served_at[(*key, names[c["model"]])].add((float(c["served"]), int(c["version"])))
 
 
 def batch_of(records: Sequence[Record], base: int, end: int) -> Batch:
