@@ -143,6 +143,7 @@ class Workspace:
         """Of the openings of this step."""
         self.openings = 0
         self.closed: list[Rows] = []
+        self.early: list[Rows] = []
         self.edges: dict[int, Edges] = {}
         """Only the changed ones."""
         self.derived: list[Control] = []

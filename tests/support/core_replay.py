@@ -17,7 +17,7 @@ from afflux.scoring import Scorer
 from afflux.shards import murmur2
 from afflux.step import StepSettings, step
 from afflux.watermark import after
-from oracle import Closed, Event, Record
+from oracle import Closed, Early, Event, Record
 
 
 class Replay:
@@ -30,6 +30,7 @@ class Replay:
         self.edges: dict[Identity, bytes] = {}
         self.deadlines: dict[Identity, int] = {}
         self.closed: dict[int, list[Closed]] = defaultdict(list)
+        self.early: dict[int, list[Early]] = defaultdict(list)
         self.derived: list[Control] = []
         self.vectors: dict[tuple[Identity, int], set[bytes]] = defaultdict(set)
         """(identity, offset of the opening) -> all vectors that it was ever seen with."""
@@ -135,6 +136,15 @@ class Replay:
                     int(c["flags"]),
                 )
             )  # fmt: skip
+        for c in out.early:
+            self.early[int(c["shard"])].append(
+                Early(
+                    int(c["seen"]), int(c["source"]), fetched.identities[c["row"]],
+                    self.catalog.models[c["model"]].name, int(c["open_ts"]),
+                    int(c["open_offset"]), int(c["deadline"]), c["vector"].tobytes(),
+                    float(c["label"]),
+                )
+            )  # fmt: skip
         self._note_openings(fetched, out)
         self.derived += out.derived
         self.positions |= out.positions
@@ -150,7 +160,7 @@ class Replay:
                     value = float(out.served["slot_value"][r, slot, m])
                     version = int(out.served["slot_version"][r, slot, m])
                     self.served_at[(*key, name)].add((value, version))
-        for c in out.closed:
+        for c in (*out.closed, *out.early):
             key = fetched.identities[c["row"]], int(c["open_offset"])
             self.vectors[key].add(c["vector"].tobytes())
             self.served_at[(*key, names[c["model"]])].add((float(c["served"]), int(c["version"])))
