@@ -13,11 +13,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "support"))
 
+from afflux.catalog import Catalog
 from afflux.columns import EventColumns, Kind
 from afflux.limits import DAY_MS
 from afflux.names import Identity
 from afflux.outcome import Batch, Fetched
 from afflux.position import Position, TopicPosition, Watermark
+from afflux.scoring import Scorer
 from afflux.shards import murmur2, shard_of
 from afflux.step import StepSettings, step
 from core_cases import CATALOG, linear_scorer
@@ -68,16 +70,19 @@ def batch_of(events: EventColumns, base: int, end: int) -> tuple[Batch, np.ndarr
     return Batch(0, base, end, columns), people
 
 
-def run(keys: str, size: int, events: int) -> tuple[float, float, int, int]:
+def run(
+    keys: str, size: int, events: int, catalog: Catalog = CATALOG, scorer: Scorer | None = None
+) -> tuple[float, float, int, int]:
     """CPU us per event of the mean and the median step, rows a batch, examples closed.
 
     The first half of the log warms the rows up. The median is the figure to compare: other
     load on the machine raises the mean.
     """
-    columns, scorer, settings = log(keys, events), linear_scorer(), StepSettings(SHARDS)
-    fragment, served = CATALOG.new_fragments(PEOPLE), CATALOG.new_served(PEOPLE)
+    columns, settings = log(keys, events), StepSettings(SHARDS)
+    scorer = scorer or linear_scorer(catalog)
+    fragment, served = catalog.new_fragments(PEOPLE), catalog.new_served(PEOPLE)
     shard = shard_of(columns.identity_hash, SHARDS)
-    positions = {s: Position(CATALOG.layout, (TopicPosition(b"t" * 16, 0),)) for s in range(SHARDS)}
+    positions = {s: Position(catalog.layout, (TopicPosition(b"t" * 16, 0),)) for s in range(SHARDS)}
     mark, spent, touched, closed = Watermark(), [], 0, 0
     first = events // 2
     for base in range(0, events, size):
@@ -85,7 +90,7 @@ def run(keys: str, size: int, events: int) -> tuple[float, float, int, int]:
         fetched = Fetched(batch.events.identities, shard[people], fragment[people], served[people])
         moving = {int(s): positions[int(s)] for s in np.unique(shard[people])}
         began = time.process_time_ns()
-        out = step(batch, mark, fetched, moving, CATALOG, scorer, settings)
+        out = step(batch, mark, fetched, moving, catalog, scorer, settings)
         if base >= first:
             spent.append((time.process_time_ns() - began) / len(batch.events) / 1000)
             touched += len(people)
