@@ -24,7 +24,8 @@ from afflux.catalog import Catalog
 from afflux.hurdle import RESIDUAL_QUANTILES, HurdlePart
 from afflux.scoring import LinearScorer
 from benchmarks.report import machine
-from benchmarks.step_bench import linear_scorer, run
+from benchmarks.step_bench import run
+from core_cases import linear_scorer
 from models import discover
 from models.contract import HurdleRecipe, Model
 
