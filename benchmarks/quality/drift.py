@@ -239,8 +239,10 @@ def _page(found: Mapping[str, Any]) -> Iterator[str]:
         f"{found['title']} Batch models are trained anew each week on all labels known by then. "
         f"{found['before']:,} examples opened before the change. `make drift` writes this page.\n"
     )
-    yield "Labels of the new behaviour that were known when the log-loss was down for good (to a "
-    yield "tenth of what anything was worse than the best column at that time):\n"
+    yield (
+        "Labels of the new behaviour that were known when the log-loss was down for good (to a "
+        "tenth of what anything was worse than the best column at that time):\n"
+    )
     for column, labels in recovered(found["weeks"]).items():
         said = "not within these weeks" if labels is None else f"{labels:,}"
         yield f"- {column}: {said}"
