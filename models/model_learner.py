@@ -364,9 +364,7 @@ class ModelLearner:
             )
 
 
-def _by_kind(
-    examples: ExampleColumns, rows: Sequence[int]
-) -> Iterator[tuple[bool, Sequence[int]]]:
+def _by_kind(examples: ExampleColumns, rows: Sequence[int]) -> Iterator[tuple[bool, Sequence[int]]]:
     """The rows in their order, in runs of early ones and of others."""
     flags = examples.flags[rows] & EARLY
     if not flags.any():
