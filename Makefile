@@ -22,7 +22,7 @@ endef
 export KAFKA_JARS
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench bench-quick quality soak fuzz fmt lock clean
+.PHONY: help install demo test check bench bench-quick quality drift model-cost soak fuzz fmt lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -51,6 +51,12 @@ bench-quick: .venv/.ready ## the same on few events, under 4 minutes, nothing wr
 
 quality: .venv/.ready ## models beside weekly batch training, minutes; results in benchmarks/results/
 	@$(BIN)/python -m benchmarks.quality.run --write
+
+drift: .venv/.ready ## half of the people change places: who learns it from how many labels
+	@$(BIN)/python -m benchmarks.quality.drift --write
+
+model-cost: .venv/.ready ## what each model adds to the worker's CPU; results in benchmarks/results/
+	@$(BIN)/python -m benchmarks.model_cost --write
 
 soak: .venv/.ready ## the crash tests again and again, then random accidents: ROUNDS=5 MINUTES=5
 	@$(BIN)/python -c "$$KAFKA_JARS"

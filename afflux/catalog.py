@@ -32,6 +32,7 @@ class Catalog:
         fragment: dtype of what a dataset knows of an identity, a pure function of the log.
         served: dtype of what was served of it, which depends on the snapshots of the day.
         closed: dtype of the labelled examples that a step closes.
+        early: dtype of those that are learned before; `learns_early` where some model does so.
         layout: hash of all this; rows of another layout are refused.
     """
 
@@ -43,6 +44,8 @@ class Catalog:
         for model in models:
             if model.eligible.channel not in COUNTED:
                 raise ValueError(f"{model.name}: no channel counts {model.eligible.channel!r}")
+            if model.early and model.outcome.form not in ("will", "will_not"):
+                raise ValueError(f"{model.name}: {model.outcome.form!r} cannot be learned early")
         self.models = tuple(models)
         self.openings = openings or Openings()
         if self.openings.slots < 1 or self.openings.gap_ms < 1:
@@ -64,6 +67,8 @@ class Catalog:
         )
         self.served = _dtype(_served(m, d, self.openings.slots))
         self.closed = _dtype(_closed(d))
+        self.early = _dtype(_closed(d), _EARLY)
+        self.learns_early = bool(self.rules.early.any())
         self.layout = self._layout()
 
     @property
@@ -172,3 +177,7 @@ def _closed(features: int) -> FieldList:
         ("label", "<f8", ()),
         ("flags", "u1", ()),
     )
+
+
+_EARLY: FieldList = (("seen", "<i8", ()), ("source", "<i8", ()))
+"""W before the record that made an early example, and the offset of that record."""

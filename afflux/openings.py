@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from afflux.columns import F64, I64, U8, Bool
 from afflux.consent import refused
-from afflux.examples import LABEL_UNCERTAIN
+from afflux.examples import EARLY, LABEL_UNCERTAIN
 from afflux.features.channels import channel_of_kind
 from afflux.outcomes import NEVER, Masks, Rules, deadlines
 from afflux.segments import largest_before, running_sum, some
@@ -88,6 +88,8 @@ def count(work: Workspace, s: Stretch) -> None:
         if some(bits):
             _see_kinds(rows["slot_progress"], (row[k][bits], slot[bits], m[bits]), kind[k][bits])
             k, slot, m, x = k[~bits], slot[~bits], m[~bits], x[~bits]
+        if work.catalog.learns_early:
+            _learn_that_it_happened(work, s, at, (m, k, slot))
         np.add.at(rows["slot_progress"], (row[k], slot, m), x)
 
 
@@ -122,6 +124,51 @@ def open_slots(work: Workspace, s: Stretch, mask: Masks) -> None:
     work.vectors.append(vectors)
     work.served["slot_vector"][s.row, slot] = vectors
     work.served_changed[s.row] = True
+    if work.catalog.learns_early:
+        which, m = ((mask[:, None] & work.catalog.rules.bit) != 0).nonzero()
+        early = work.catalog.rules.early[m]
+        which, m = which[early], m[early]
+        _learn_early(work, s, which, slot[which], m, happened=False)
+
+
+def _learn_that_it_happened(
+    work: Workspace, s: Stretch, at: I64, counted: tuple[I64, I64, I64]
+) -> None:
+    """What is counted is the first of its kind since an opening; before it is counted."""
+    m, k, slot = counted
+    row, progress = s.row[at[k]], work.rows["slot_progress"]
+    first = (work.catalog.rules.early[m] & (progress[row, slot, m] == 0)).nonzero()[0]
+    place = np.ravel_multi_index((row[first], slot[first], m[first]), progress.shape)
+    _, of = np.unique(place, return_index=True)  # the first one: a row's events are in order
+    first = first[of]
+    _learn_early(work, s, at[k[first]], slot[first], m[first], happened=True)
+
+
+def _learn_early(
+    work: Workspace, s: Stretch, which: I64, slot: I64, model: I64, happened: bool
+) -> None:
+    """Examples that event `which[i]` of the stretch has opened, or decided."""
+    rows, row = work.rows, s.row[which]
+    if not len(row):
+        return
+    label = work.catalog.rules.negated[model] != happened
+    work.early.append(
+        {
+            "row": row,
+            "model": model,
+            "deadline": work.closing[model, row, slot],
+            "open_ts": rows["slot_ts"][row, slot],
+            "open_offset": rows["slot_offset"][row, slot],
+            "vector": work.served["slot_vector"][row, slot],
+            "served": work.served["slot_value"][row, slot, model],
+            "version": work.served["slot_version"][row, slot, model],
+            "opening": work.opening[row, slot],
+            "label": label.astype(np.float64),
+            "flags": np.full(len(row), EARLY, np.uint8),
+            "seen": s.before[which],
+            "source": s.offset[which],
+        }
+    )
 
 
 def close(work: Workspace, row: I64, w: I64) -> None:

@@ -108,7 +108,8 @@ class Fetched:
 class StepOutcome:
     """The pure result of one step; r below is a row of `Fetched`.
 
-    `closed` is a structured array, sorted by (shard, deadline, identity, model).
+    `closed` is a structured array, sorted by (shard, deadline, identity, model); `early` by (shard,
+    source, opening, model).
     """
 
     fragment: NDArray[np.void]
@@ -131,6 +132,8 @@ class StepOutcome:
     deadline_moved: Bool
     closed: NDArray[np.void]
     """dtype `catalog.closed`."""
+    early: NDArray[np.void]
+    """dtype `catalog.early`: what models that learn early learn."""
     edges: Mapping[int, Edges]
     """Row -> edges to store, only where they changed."""
     derived: Sequence[Control]

@@ -7,7 +7,7 @@ fragment; each model's example closes at its own deadline, open_ts + window + la
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -93,6 +93,9 @@ class ModelSpec:
     name: ModelName
     outcome: Outcome
     eligible: Eligible = Eligible()
+    early: bool = field(default=False, repr=False)
+    """Learned at the opening and when it happens, not at the window's end
+    (`models/fake_negatives.py`). Of the forms "will" and "will_not"; rows do not depend on it."""
 
     @property
     def link(self) -> Link:
@@ -126,6 +129,8 @@ class Rules:
     """Models whose label is 1 when each of their kinds came: their progress is a set of bits."""
     wanted: F64
     """Of those models the bits of all kinds."""
+    early: Bool
+    """Models that learn early."""
 
     @staticmethod
     def of(models: Sequence[ModelSpec]) -> Rules:
@@ -145,6 +150,7 @@ class Rules:
             negated=np.array([o.form == "will_not" for o in outcomes]),
             every=np.array([o.form == "will_all" for o in outcomes]),
             wanted=np.array([float(sum({1 << kind for kind in o.kinds})) for o in outcomes]),
+            early=np.array([m.early for m in models]),
         )
 
 

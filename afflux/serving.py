@@ -87,7 +87,7 @@ def put_scores(
 
 def _complete_closed(work: Workspace, scorer: Scorer, scores: Scores) -> None:
     """Examples that were opened in this very step have their served value only now."""
-    for chunk in work.closed:
+    for chunk in (*work.closed, *work.early):
         at = (chunk["opening"] >= 0).nonzero()[0]
         model = chunk["model"][at]
         chunk["served"][at] = scores.value[chunk["opening"][at], model]
@@ -103,6 +103,20 @@ def closed(work: Workspace) -> NDArray[np.void]:
     columns = _joined(work.closed, table.dtype.names or ())
     columns["shard"] = work.fetched.shard[columns["row"]]
     order = _few_in_order(work, columns) if n < _FEW else _in_order(work, columns)
+    for name, column in columns.items():
+        table[name] = column[order]
+    return table
+
+
+def early(work: Workspace) -> NDArray[np.void]:
+    """The early examples, sorted by (shard, source, opening, model)."""
+    table = np.empty(sum(len(c["row"]) for c in work.early), work.catalog.early)
+    if not len(table):
+        return table
+    columns = _joined(work.early, table.dtype.names or ())
+    columns["shard"] = work.fetched.shard[columns["row"]]
+    keys = ("model", "open_offset", "source", "shard")
+    order = np.lexsort([columns[name] for name in keys])
     for name, column in columns.items():
         table[name] = column[order]
     return table

@@ -182,6 +182,7 @@ def _outcome(
         deadline=deadline,
         deadline_moved=moved,
         closed=serving.closed(work),
+        early=serving.early(work),
         edges=work.edges,
         derived=links.addressed(work.derived),
         positions=counting.moved(spans, positions, added, chosen),

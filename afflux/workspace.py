@@ -149,6 +149,7 @@ class Workspace:
         """Owner that was scored -> where its vector is."""
         self.openings = 0
         self.closed: list[Rows] = []
+        self.early: list[Rows] = []
         self.edges: dict[int, Edges] = {}
         """Only the changed ones."""
         self.derived: list[Control] = []

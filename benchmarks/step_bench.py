@@ -15,6 +15,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "support"))
 
+from afflux.catalog import Catalog
 from afflux.columns import EventColumns, Kind
 from afflux.interests.rules import interested
 from afflux.limits import DAY_MS
@@ -22,6 +23,7 @@ from afflux.mentions import MENTION, NO_MENTIONS, Mentions, Subject
 from afflux.names import Identity
 from afflux.outcome import Batch, Fetched
 from afflux.position import Position, TopicPosition, Watermark
+from afflux.scoring import Scorer
 from afflux.shards import murmur2, shard_of
 from afflux.step import StepSettings, step
 from core_cases import CATALOG, linear_scorer
@@ -93,7 +95,14 @@ def batch_of(events: EventColumns, base: int, end: int) -> tuple[Batch, np.ndarr
     return Batch(0, base, end, columns), people
 
 
-def run(keys: str, size: int, events: int, items: int = 0) -> tuple[float, float, int, int, float]:
+def run(
+    keys: str,
+    size: int,
+    events: int,
+    items: int = 0,
+    catalog: Catalog = CATALOG,
+    scorer: Scorer | None = None,
+) -> tuple[float, float, int, int, float]:
     """CPU us per event of the mean and the median step, rows a batch, examples closed, and bytes.
 
     The bytes are the mean of a row of interests.
@@ -101,10 +110,11 @@ def run(keys: str, size: int, events: int, items: int = 0) -> tuple[float, float
     The first half of the log warms the rows up. The median is the figure to compare: other
     load on the machine raises the mean.
     """
-    columns, scorer, settings = log(keys, events, items), linear_scorer(), StepSettings(SHARDS)
-    fragment, served = CATALOG.new_fragments(PEOPLE), CATALOG.new_served(PEOPLE)
+    columns, settings = log(keys, events, items), StepSettings(SHARDS)
+    scorer = scorer or linear_scorer(catalog)
+    fragment, served = catalog.new_fragments(PEOPLE), catalog.new_served(PEOPLE)
     shard = shard_of(columns.identity_hash, SHARDS)
-    positions = {s: Position(CATALOG.layout, (TopicPosition(b"t" * 16, 0),)) for s in range(SHARDS)}
+    positions = {s: Position(catalog.layout, (TopicPosition(b"t" * 16, 0),)) for s in range(SHARDS)}
     mark, spent, touched, closed = Watermark(), [], 0, 0
     interests: dict[int, bytes] = {}
     first = events // 2
@@ -116,7 +126,7 @@ def run(keys: str, size: int, events: int, items: int = 0) -> tuple[float, float
         )  # fmt: skip
         moving = {int(s): positions[int(s)] for s in np.unique(shard[people])}
         began = time.process_time_ns()
-        out = step(batch, mark, fetched, moving, CATALOG, scorer, settings)
+        out = step(batch, mark, fetched, moving, catalog, scorer, settings)
         if base >= first:
             spent.append((time.process_time_ns() - began) / len(batch.events) / 1000)
             touched += len(people)

@@ -47,11 +47,18 @@ class Contender:
     def learn(self, x: Vectors, labels: F64, opened: I64, closed: I64) -> None:
         """Learn these, in order."""
         targets = self.model.target(labels)
-        scores = self.linear.learn(x, targets)
+        if self.model.spec.early:  # learned before; now it is only a test
+            scores = self.linear.predict(x).tolist()
+        else:
+            scores = self.linear.learn(x, targets)
         if self.model.calibrated:
             self.calibration.learn(scores, targets.tolist(), opened.tolist(), closed.tolist())
         if self.hurdle is not None:
             self.hurdle.learn(x, labels)
+
+    def learn_early(self, x: Vectors, labels: F64) -> None:
+        """Learn what opened, and what happened, before its window ends."""
+        self.linear.learn(x, self.model.target(labels))
 
     def scorer(self) -> LinearSnapshot:
         """What it says as of now."""

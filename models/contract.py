@@ -146,6 +146,10 @@ class Model:
     segments: Segments = BY_ORDERS
     """Groups of people for whom quality is told apart."""
 
+    def __post_init__(self) -> None:
+        if self.spec.early and isinstance(self.recipe, HurdleRecipe):
+            raise ModelError(f"{self.spec.name}: an amount is known at the end of its window only")
+
     @property
     def calibrated(self) -> bool:
         """Whether its linear score becomes a probability."""

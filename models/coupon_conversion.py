@@ -1,4 +1,7 @@
-"""Coupon conversion: who was shown a campaign redeems a coupon within 14 days."""
+"""Coupon conversion: who was shown a campaign redeems a coupon within 14 days.
+
+Redemptions are rare, and come and go with campaigns: so it is learned early.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ MODEL = Model(
         ModelName("coupon_conversion"),
         Outcome("will", (Kind.REDEMPTION,), 14 * DAY_MS),
         Eligible("exposures"),
+        early=True,
     ),
     recipe=NewtonRecipe("log", forget=0.0),
 )

@@ -1,8 +1,9 @@
 """Laws that every model obeys, as small named functions; each raises AssertionError.
 
-They stand beside `river.checks`: tests find all models and run every law over each of them, so
-that a new model is held to them without a line of test code. Those that name River import it, and
-hold for models that have a River pipeline.
+Tests find all models and run every law over each of them, so that a new model is held to them
+without a line of test code. Laws that name River import it, and hold for models that have a River
+pipeline: it passes River's own `river.checks`, and the array learner is equal to it. A model of
+another recipe has no River estimator that those could be run on; for it the other laws stand.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 
 from afflux.bins import BINS, bins_of, moved
 from afflux.catalog import Catalog
-from afflux.examples import ExampleColumns
+from afflux.examples import EARLY, ExampleColumns
 from afflux.names import Identity
 from afflux.scoring import LinearScorer
 from models.challengers import DEFAULT
@@ -35,7 +36,10 @@ _CLOSE = 1e-9
 
 
 def stream(model: Model, n: int = _N, seed: int = 7) -> ExampleColumns:
-    """Examples with something to learn; one feature is constant, one is rare, one is large."""
+    """Examples with something to learn; one feature is constant, one is rare, one is large.
+
+    Of a model that learns early three of four are early ones.
+    """
     random = np.random.default_rng(seed)
     x = random.normal(1.0, 2.0, (n, len(FEATURES)))
     x[:, 0] = 3.25
@@ -56,7 +60,9 @@ def stream(model: Model, n: int = _N, seed: int = 7) -> ExampleColumns:
         served=served.astype(np.float32),
         version=(np.arange(n) > n // 10).astype(np.uint64),
         label=label,
-        flags=np.zeros(n, np.uint8),
+        flags=np.where(model.spec.early & (np.arange(n) % 4 > 0), EARLY, 0).astype(np.uint8),
+        seen=np.arange(n, dtype=np.int64) // 3,
+        source=np.arange(n, dtype=np.int64),
     )
 
 
@@ -75,6 +81,22 @@ def check_is_declared(model: Model) -> None:
     assert model.pipeline is None or isinstance(model.recipe, LinearRecipe)
     labels = np.array([0.0, 1.0])
     assert np.isfinite(model.target(labels)).all()
+
+
+def check_river_agrees(model: Model) -> None:
+    """River's own checks of estimators hold for the pipeline.
+
+    But for the one that learn_many is as many learn_one: for linear models it is one averaged step,
+    in River too, and nobody here calls it.
+    """
+    if model.pipeline is None:
+        return
+    from river import checks
+
+    pipeline = model.pipeline()
+    for check in checks.yield_checks(pipeline):
+        if check.__name__ != "check_learn_many_matches_learn_one":
+            check(pipeline.clone())
 
 
 def check_equals_river(model: Model) -> None:
@@ -129,7 +151,8 @@ def check_export_equals_learner(model: Model) -> None:
     """The exported arrays score as the learner itself does."""
     examples = stream(model)
     linear = linear_learner(model, FEATURES)
-    linear.learn(examples.vector, model.target(examples.label))
+    learned = (examples.flags & EARLY != 0) | (not model.spec.early)
+    linear.learn(examples.vector[learned], model.target(examples.label[learned]))
     snapshot = decode_scoring(encode(_taught(model, [examples]).snapshot(_N)), FEATURES)
     exported = LinearScorer([replace(snapshot, calibration=(1.0, 0.0), link="probability",
                                      hurdle=None, shifts=np.zeros(BINS))])  # fmt: skip
@@ -218,8 +241,25 @@ def check_learns_what_is_there(model: Model) -> None:
     assert np.corrcoef(late, truth)[0, 1] > 0.5
 
 
+def check_early_and_closed_examples(model: Model) -> None:
+    """Who learns early learns the early ones and is tested by the others; who waits, the others."""
+    examples = replace(stream(model), flags=np.full(_N, EARLY, np.uint8))
+    early = _taught(model, [examples])
+    assert (early.counts.learned, early.counts.invalid) == (
+        (_N, 0) if model.spec.early else (0, _N)
+    )
+    assert early.examples == 0
+    closed = replace(examples, flags=np.zeros(_N, np.uint8))
+    before = early.snapshot(0).linear
+    early.learn(closed, range(_N))
+    assert early.examples == _N
+    after = early.snapshot(0).linear
+    assert (before.count == after.count) == model.spec.early
+
+
 LAWS: tuple[Law, ...] = (
     check_is_declared,
+    check_river_agrees,
     check_equals_river,
     check_state_goes_through_river,
     check_export_equals_river,
@@ -231,6 +271,7 @@ LAWS: tuple[Law, ...] = (
     check_predicting_changes_nothing,
     check_snapshot_round_trip,
     check_learns_what_is_there,
+    check_early_and_closed_examples,
 )
 
 

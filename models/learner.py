@@ -152,4 +152,6 @@ def slices(examples: ExampleColumns, size: int) -> Iterator[ExampleColumns]:
             version=examples.version[part],
             label=examples.label[part],
             flags=examples.flags[part],
+            seen=examples.seen[part],
+            source=examples.source[part],
         )

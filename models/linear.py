@@ -21,6 +21,7 @@ from collections.abc import Callable
 import numpy as np
 
 from afflux.columns import F64
+from models.calibration import sigmoid
 from models.contract import Arrays, LinearRecipe, LinearState, Vectors
 
 Slope = Callable[[float, float], float]
@@ -28,11 +29,14 @@ Slope = Callable[[float, float], float]
 
 
 class ArrayLearner:
-    """Implements `contract.LinearLearner`."""
+    """Implements `contract.LinearLearner`.
 
-    def __init__(self, recipe: LinearRecipe, features: int) -> None:
+    event: the label of what happens where examples come early (`models/fake_negatives.py`).
+    """
+
+    def __init__(self, recipe: LinearRecipe, features: int, event: float | None = None) -> None:
         self._recipe = recipe
-        self._slope = slope_of(recipe)
+        self._slope = slope_of(recipe) if event is None else weighted(slope_of(recipe), event)
         self._step = np.empty(features)
         self.load(LinearState.new(features, recipe))
 
@@ -46,7 +50,7 @@ class ArrayLearner:
         """Linear scores; changes nothing."""
         state = self.state
         z = (x.astype(np.float64) - state.mean) / state.scale
-        return np.asarray(z @ state.weights + state.intercept, np.float64)
+        return np.asarray((z * state.weights).sum(axis=1) + state.intercept, np.float64)
 
     @property
     def state(self) -> LinearState:
@@ -112,6 +116,22 @@ def slope_of(recipe: LinearRecipe) -> Slope:
         return log_slope
     epsilon = recipe.huber
     return lambda score, target: min(epsilon, max(-epsilon, score - target))
+
+
+def weighted(slope: Slope, event: float) -> Slope:
+    """The derivative of a loss whose examples weigh what `models/fake_negatives.py` says.
+
+    >>> weighted(log_slope, event=1.0)(0.0, 1.0), weighted(log_slope, event=1.0)(0.0, 0.0)
+    (-0.75, 0.375)
+    """
+
+    def of_early(score: float, target: float) -> float:
+        p = sigmoid(score)
+        f = p if event == 1.0 else 1.0 - p
+        weight = 1.0 + f if target == event else (1.0 - f) * (1.0 + f)
+        return weight * slope(score, target)
+
+    return of_early
 
 
 def log_slope(score: float, target: float) -> float:

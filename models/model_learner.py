@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 
-from afflux.examples import LABEL_UNCERTAIN, ExampleColumns, ExampleKey
+from afflux.examples import EARLY, LABEL_UNCERTAIN, ExampleColumns, ExampleKey
 from afflux.names import ModelName
 from models.as_of import Moments
 from models.commands import Command
 from models.contender import Contender, recipe_facts, recipe_of
-from models.contract import Model, ModelError
+from models.contract import Arrays, Model, ModelError
 from models.history import Entry, EntryKind
 from models.judge import Judge
 from models.learners import Engine, state_goes_on
@@ -74,11 +75,31 @@ class ModelLearner:
         self._moments = Moments()
         self._vectors = Recent("vectors", REMEMBERED, np.float16, len(self.features))
         self._last: dict[int, ExampleKey] = {}
+        self._last_early: dict[int, tuple[int, int, int]] = {}
         self._untrained = self._uncertain = self.examples = self._now = 0
         self._worse = False
 
     def learn(self, examples: ExampleColumns, rows: Sequence[int]) -> None:
-        """Test on these rows, then learn them. Repeats and invalid ones are dropped."""
+        """Test on these rows, then learn them. Repeats and invalid ones are dropped.
+
+        A model that learns early learns the early ones; the others are its tests.
+        """
+        for early, some in _by_kind(examples, rows):
+            if early:
+                self._learn_early(examples, some)
+            else:
+                self._learn_closed(examples, some)
+
+    def _learn_early(self, examples: ExampleColumns, rows: Sequence[int]) -> None:
+        if not self.model.spec.early:
+            self.counts.invalid += len(rows)
+            return
+        at = self._fresh_early(examples, rows)
+        if len(at):
+            self.roster.learn_early(examples.vector[at], examples.label[at])
+            self.counts.learned += len(at)
+
+    def _learn_closed(self, examples: ExampleColumns, rows: Sequence[int]) -> None:
         at = self._fresh(examples, rows)
         while len(at):
             taken, moment = len(at), None
@@ -196,6 +217,7 @@ class ModelLearner:
                 **self.roster.state(),
                 **self._moments.state(),
                 **self._vectors.state(),
+                **self._early_state(),
                 "counts": np.array(
                     [self._untrained, self._uncertain, self._now, self._worse], np.int64
                 ),
@@ -243,6 +265,8 @@ class ModelLearner:
         self._untrained, self._uncertain, self._now, worse = memory["counts"].tolist()
         self._worse = bool(worse)
         self._last = dict(snapshot.last)
+        early = memory.get("early.last", np.empty((0, 4), np.int64)).tolist()
+        self._last_early = {s: (seen, source, opened) for s, seen, source, opened in early}
         self.examples = snapshot.examples
 
     def metrics(self) -> dict[str, float]:
@@ -270,6 +294,28 @@ class ModelLearner:
                 last[shard] = key
                 fresh.append(i)
         return np.array(fresh, np.int64)
+
+    def _fresh_early(self, examples: ExampleColumns, rows: Sequence[int]) -> NDArray[np.int64]:
+        """The early rows to learn; their order within a shard is remembered."""
+        valid = self._valid(examples, rows)
+        fresh = []
+        for i, sound in zip(rows, valid.tolist(), strict=True):
+            shard, key = int(examples.shard[i]), examples.early_key(i)
+            last = self._last_early.get(shard)
+            if last is not None and key <= last:
+                self.counts.repeats += 1
+            elif not sound:
+                self.counts.invalid += 1
+            else:
+                self._last_early[shard] = key
+                fresh.append(i)
+        return np.array(fresh, np.int64)
+
+    def _early_state(self) -> Arrays:
+        if not self._last_early:
+            return {}
+        last = [[shard, *key] for shard, key in sorted(self._last_early.items())]
+        return {"early.last": np.array(last, np.int64)}
 
     def _valid(self, examples: ExampleColumns, rows: Sequence[int]) -> NDArray[np.bool_]:
         labels = examples.label[rows]
@@ -316,3 +362,13 @@ class ModelLearner:
                 f"snapshot of {spec.name} is of River {snapshot.river or '(none)'}, installed is "
                 f"{self._river or 'none'}; learn it with arrays, or install that version"
             )
+
+
+def _by_kind(examples: ExampleColumns, rows: Sequence[int]) -> Iterator[tuple[bool, Sequence[int]]]:
+    """The rows in their order, in runs of early ones and of others."""
+    flags = examples.flags[rows] & EARLY
+    if not flags.any():
+        yield False, rows
+        return
+    for early, run in groupby(zip(flags.tolist(), rows, strict=True), lambda pair: pair[0] != 0):
+        yield early, [row for _, row in run]

@@ -22,6 +22,7 @@ import numpy as np
 
 from afflux.columns import F64
 from models.contract import Arrays, LinearState, NewtonRecipe, Vectors
+from models.fake_negatives import weights
 
 _SMALLEST_BLOCK = 8
 _LARGEST_BLOCK = 128
@@ -43,10 +44,15 @@ _STEEPEST = 30.0
 
 
 class NewtonLearner:
-    """Implements `contract.LinearLearner`."""
+    """Implements `contract.LinearLearner`.
 
-    def __init__(self, recipe: NewtonRecipe, features: int) -> None:
+    event: the label of what happens where examples come early (`models/fake_negatives.py`); their
+    weights are by the model before the block.
+    """
+
+    def __init__(self, recipe: NewtonRecipe, features: int, event: float | None = None) -> None:
         self._recipe = recipe
+        self._event = event
         self._count = 0
         self._total, self._squares = np.zeros(features), np.zeros(features)
         self._weights = np.zeros(features + 1)  # the intercept first
@@ -119,12 +125,12 @@ class NewtonLearner:
         self._squares += (x[:, 1:] * x[:, 1:]).sum(axis=0)
         self._curvature *= (1.0 - self._recipe.forget) ** len(x)
         held = self._curvature + np.diag(self._damping())
-        w = self._weights
+        w, weight = self._weights, self._weigh(x, y)
         for _ in range(_STEPS):
             pull, bend = self._slopes(x @ w, y)
-            gradient = x.T @ pull - held @ (w - self._weights)
-            w = w + np.linalg.solve(held + _bent(x, bend), gradient)
-        bend = np.maximum(self._slopes(x @ w, y)[1], _LEAST_CURVATURE)
+            gradient = x.T @ (weight * pull) - held @ (w - self._weights)
+            w = w + np.linalg.solve(held + _bent(x, weight * bend), gradient)
+        bend = weight * np.maximum(self._slopes(x @ w, y)[1], _LEAST_CURVATURE)
         self._curvature += _bent(x, bend)
         self._weights = w
         self._waiting, self._targets = x[:0], y[:0]
@@ -136,14 +142,24 @@ class NewtonLearner:
         damping = self._recipe.damping * np.maximum(variance, _LEAST_VARIANCE)
         return np.concatenate([[_INTERCEPT_DAMPING], damping])
 
+    def _weigh(self, x: F64, y: F64) -> F64:
+        """What each example of the block counts."""
+        if self._event is None:
+            return np.ones(len(y))
+        return weights(_probability(x @ self._weights), y, self._event)
+
     def _slopes(self, z: F64, y: F64) -> tuple[F64, F64]:
         """Minus the first and the second derivative of the loss at linear scores z."""
         if self._recipe.loss == "log":
-            p = 1.0 / (1.0 + np.exp(-np.minimum(np.maximum(z, -_STEEPEST), _STEEPEST)))
+            p = _probability(z)
             return y - p, p * (1.0 - p)
         off = y - z
         bend = self._recipe.huber / np.maximum(np.abs(off), self._recipe.huber)
         return bend * off, bend
+
+
+def _probability(z: F64) -> F64:
+    return np.asarray(1.0 / (1.0 + np.exp(-np.minimum(np.maximum(z, -_STEEPEST), _STEEPEST))))
 
 
 def _bent(x: F64, bend: F64) -> F64:

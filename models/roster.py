@@ -138,6 +138,12 @@ class Roster:
         if not self.untried:
             self.former, self.alarmed = "", False
 
+    def learn_early(self, vectors: Vectors, labels: F64) -> None:
+        """Everybody learns what is learned before the end of a window."""
+        for name, contender in self.contenders.items():
+            if not (self.held and name == self.champion):
+                contender.learn_early(vectors, labels)
+
     def keep(self, time: float) -> None:
         """What everybody says from now on is remembered."""
         for contender in self.contenders.values():

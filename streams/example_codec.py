@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from afflux.catalog import Catalog
-from afflux.examples import LABEL_UNCERTAIN, ExampleColumns
+from afflux.examples import EARLY, LABEL_UNCERTAIN, ExampleColumns
 from afflux.names import Identity, ModelName
 from streams.avro_faults import Fault
 from streams.framing import texts, writer_of
@@ -19,13 +19,15 @@ from streams.message_writer import writer
 from streams.score_encoding import FEW, hexes
 from streams.writer_schemas import WriterSchemas
 
-_UNCERTAIN = "label_uncertain"
+_FLAGS = {LABEL_UNCERTAIN: "label_uncertain", EARLY: "early"}
+_NAMES = [[name for bit, name in _FLAGS.items() if flags & bit] for flags in range(4)]
+"""Of each value of `flags` the names."""
 
 
 def encode_training_examples(
     catalog: Catalog, closed: NDArray[np.void], identities: Sequence[Identity]
 ) -> list[bytes]:
-    """One `TrainingExample` a row of `closed` (dtype `catalog.closed`), in its order.
+    """One `TrainingExample` a row of `closed` (dtype `catalog.closed` or `early`), in its order.
 
     `closed["row"]` is the place of each example's person in `identities`.
     """
@@ -35,7 +37,7 @@ def encode_training_examples(
     if n <= FEW:
         return writer("TrainingExample").write_few([_row(catalog, c, identities) for c in closed])
     names = pa.array([m.name for m in catalog.models], pa.string())
-    uncertain = (closed["flags"] & LABEL_UNCERTAIN) != 0
+    seen, source = _sources(closed)
     columns = {
         "shard": pa.array(closed["shard"].astype(np.int64)),
         "deadline": pa.array(closed["deadline"].astype(np.int64)),
@@ -51,16 +53,25 @@ def encode_training_examples(
         "servedValue": pa.array(closed["served"].astype(np.float64)),
         "servedVersion": hexes(closed["version"].astype(np.uint64)),
         "label": pa.array(closed["label"].astype(np.float64)),
-        "flags": pa.ListArray.from_arrays(
-            pa.array(np.concatenate([[0], np.cumsum(uncertain)]).astype(np.int32)),
-            pa.array([_UNCERTAIN] * int(uncertain.sum()), pa.string()),
+        "flags": pa.array(
+            [_NAMES[flags] for flags in closed["flags"].tolist()], pa.list_(pa.string())
         ),
+        "sourceTime": pa.array(seen),
+        "sourceOffset": pa.array(source),
     }
     return writer("TrainingExample").write(pa.RecordBatch.from_pydict(columns))
 
 
+def _sources(closed: NDArray[np.void]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """W and offset of the records that made early examples."""
+    if "source" in (closed.dtype.names or ()):
+        return closed["seen"].astype(np.int64), closed["source"].astype(np.int64)
+    return np.zeros(len(closed), np.int64), np.full(len(closed), -1)
+
+
 def _row(catalog: Catalog, closed: np.void, identities: Sequence[Identity]) -> dict[str, Any]:
     """One example as a dictionary."""
+    early = "source" in (closed.dtype.names or ())
     return {
         "shard": int(closed["shard"]),
         "deadline": int(closed["deadline"]),
@@ -73,7 +84,9 @@ def _row(catalog: Catalog, closed: np.void, identities: Sequence[Identity]) -> d
         "servedValue": float(closed["served"]),
         "servedVersion": f"{int(closed['version']):016x}",
         "label": float(closed["label"]),
-        "flags": [_UNCERTAIN] if closed["flags"] & LABEL_UNCERTAIN else [],
+        "flags": _NAMES[closed["flags"]],
+        "sourceTime": int(closed["seen"]) if early else 0,
+        "sourceOffset": int(closed["source"]) if early else -1,
     }
 
 
@@ -171,6 +184,8 @@ def _columns(batch: pa.RecordBatch, dimension: int) -> ExampleColumns:
         version=np.array([number[text] for text in versions], np.uint64),
         label=numbers("label").astype(np.float64),
         flags=_flags(batch.column("flags")),
+        seen=numbers("sourceTime"),
+        source=numbers("sourceOffset"),
     )
 
 
@@ -178,7 +193,8 @@ def _flags(names: pa.ListArray) -> NDArray[np.uint8]:
     """Most examples have none."""
     if not len(names.flatten()):
         return np.zeros(len(names), np.uint8)
-    flags = [LABEL_UNCERTAIN * (_UNCERTAIN in some) for some in names.to_pylist()]
+    bits = {name: bit for bit, name in _FLAGS.items()}
+    flags = [sum(bits.get(name, 0) for name in set(some)) for some in names.to_pylist()]
     return np.array(flags, np.uint8)
 
 

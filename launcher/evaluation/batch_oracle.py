@@ -70,6 +70,33 @@ def compare(
     told: hears (weeks done, weeks). Rows that online or batch could not predict yet are left out
     for all.
     """
+    found = predictions(examples, link, since, told)
+    label = found.label
+    return Comparison(
+        examples=len(label),
+        positives=int(np.count_nonzero(label > 0)),
+        online=figures(link, found.online, label),
+        batch={name: figures(link, p, label) for name, p in found.batch.items()},
+        weeks=found.weeks,
+    )
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What was predicted of each example that all could predict, in the order of closing."""
+
+    row: I64
+    """Of the example among all that there are."""
+    label: F64
+    online: F64
+    batch: Mapping[str, F64]
+    weeks: int
+
+
+def predictions(
+    examples: Examples, link: Link, since: int, told: Callable[[int, int], None] | None = None
+) -> Predictions:
+    """As `compare`, example by example."""
     order = np.argsort(examples.deadline, kind="stable")
     deadline, label = examples.deadline[order], examples.label[order]
     opened, x = examples.open_ts[order], examples.vector[order].astype(np.float32)
@@ -87,13 +114,10 @@ def compare(
     rows = (opened >= since) & examples.trained[order]
     for values in predicted.values():
         rows &= ~np.isnan(values)
-    return Comparison(
-        examples=int(rows.sum()),
-        positives=int(np.count_nonzero(label[rows] > 0)),
-        online=figures(link, examples.served[order][rows], label[rows]),
-        batch={name: figures(link, p[rows], label[rows]) for name, p in predicted.items()},
-        weeks=len(weeks),
-    )
+    return Predictions(
+        order[rows], label[rows], examples.served[order][rows],
+        {name: p[rows] for name, p in predicted.items()}, len(weeks),
+    )  # fmt: skip
 
 
 def _weeks(opened: I64, since: int) -> list[tuple[int, int]]:

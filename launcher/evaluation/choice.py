@@ -97,5 +97,10 @@ def _model(name: str, words: str | None, known: Mapping[str, Model]) -> Model:
             raise LauncherError(f"no model learns what {words!r} asks for")
         like = min(alike, key=lambda m: m.spec.outcome.form != wanted.outcome.form)
     eligible = wanted.eligible or like.spec.eligible
-    spec = replace(like.spec, name=ModelName(name), outcome=wanted.outcome, eligible=eligible)
+    own = like.spec.outcome
+    spec = replace(
+        like.spec, name=ModelName(name), outcome=wanted.outcome, eligible=eligible,
+        early=like.spec.early
+        and (own.form, own.kinds) == (wanted.outcome.form, wanted.outcome.kinds),
+    )  # fmt: skip
     return replace(like, spec=spec)

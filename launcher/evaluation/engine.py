@@ -36,6 +36,7 @@ BATCH = 500
 _SLICE = 256
 _MOST_SLOTS = 4_096
 _NONE = np.empty(0, np.int32)
+_EARLY_ONLY = {"seen", "source"}
 
 
 SERVED = Openings()
@@ -126,8 +127,14 @@ class Engine:
         )  # fmt: skip
         self.people.commit(rows, out)
         self._position, self._watermark, self.events = out.positions[0], passage.end, end
+        if len(out.early):
+            self._learn(self._columns_of(out.early, fetched.identities))
         if len(out.closed):
-            self._learn(out.closed, rows, fetched.identities)
+            examples = self._columns_of(out.closed, fetched.identities)
+            if self._sink is not None:
+                out.closed["row"] = rows[out.closed["row"]]
+                self._sink(out.closed)
+            self._learn(examples)
 
     def _people_of(self, who: NDArray[np.int32]) -> tuple[I64, NDArray[np.int32]]:
         """Rows in order of first appearance, and the place of each event's row among them."""
@@ -173,11 +180,7 @@ class Engine:
         self.people.widen(self.catalog)
         self._position = replace(self._position, layout=self.catalog.layout)
 
-    def _learn(self, closed: NDArray[np.void], rows: I64, identities: Sequence[Identity]) -> None:
-        examples = self._columns_of(closed, identities)
-        if self._sink is not None:
-            closed["row"] = rows[closed["row"]]
-            self._sink(closed)
+    def _learn(self, examples: ExampleColumns) -> None:
         for part in slices(examples, _SLICE):
             self.learner.learn(part)
         self._examples += len(examples)
@@ -194,6 +197,7 @@ class Engine:
     def _columns_of(
         self, closed: NDArray[np.void], identities: Sequence[Identity]
     ) -> ExampleColumns:
+        names = set(closed.dtype.names or ())
         return ExampleColumns(
             shard=np.ascontiguousarray(closed["shard"]),
             deadline=np.ascontiguousarray(closed["deadline"]),
@@ -206,6 +210,7 @@ class Engine:
             version=np.ascontiguousarray(closed["version"]),
             label=np.ascontiguousarray(closed["label"]),
             flags=np.ascontiguousarray(closed["flags"]),
+            **{name: np.ascontiguousarray(closed[name]) for name in _EARLY_ONLY & names},
         )
 
 

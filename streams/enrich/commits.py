@@ -197,14 +197,9 @@ class CommitPlanner:
         names = [identities[r] for r in scored.tolist()]
         owners = {s: names[part] for s, part in slices.items()}
         retracted = _grouped((int(shard[r]), identities[r]) for r in _gone(outcome))
-        closed = outcome.closed
-        examples: dict[int, list[tuple[bytes, bytes]]] = {}
-        if len(closed):
-            encoded = self._encode_examples(self._catalog, closed, identities)
-            models = [self._models[m] for m in closed["model"].tolist()]
-            pairs = list(zip(models, encoded, strict=True))
-            # Sorted by shard already: their order is part of the contract.
-            examples = {s: pairs[part] for s, part in _runs(closed["shard"]).items()}
+        examples = self._examples(identities, outcome.early)
+        for s, closed in self._examples(identities, outcome.closed).items():
+            examples[s] = [*examples.get(s, ()), *closed]
         controls = _grouped(
             (c.origin[0], (c.identity, self._encode_control(c)))
             for c in outcome.derived
@@ -217,6 +212,17 @@ class CommitPlanner:
             )
             for s in shards
         }
+
+    def _examples(
+        self, identities: Sequence[Identity], table: NDArray[np.void]
+    ) -> dict[int, list[tuple[bytes, bytes]]]:
+        """Shard -> (model, encoded example), in the order of the table, which is by shard."""
+        if not len(table):
+            return {}
+        encoded = self._encode_examples(self._catalog, table, identities)
+        models = [self._models[m] for m in table["model"].tolist()]
+        pairs = list(zip(models, encoded, strict=True))
+        return {s: pairs[part] for s, part in _runs(table["shard"]).items()}
 
 
 def _tell(outboxes: dict[int, Outbox], shard: int, judged: Judged, target: Position) -> None:

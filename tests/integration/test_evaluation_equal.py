@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from afflux.catalog import Catalog
 from afflux.columns import Kind
+from afflux.examples import EARLY, ExampleColumns
 from afflux.names import EVENTS, Identity
 from afflux.outcomes import Openings
 from afflux.shards import murmur2, shard_of
@@ -19,7 +21,9 @@ from launcher.data.avro import encode
 from launcher.data.generated import generated
 from launcher.evaluation.engine import Engine, Rules
 from launcher.evaluation.mapping import check
-from models import discover
+from models import discover, purchase_7d
+from models.contract import Model
+from models.learner import Learner
 from profile_store.memory import MemoryShardStore
 from streams.example_codec import ExampleDecoder
 from streams.topics import EXPERIENCE_EVENTS, TRAINING_EXAMPLES
@@ -27,7 +31,11 @@ from streams.topics import EXPERIENCE_EVENTS, TRAINING_EXAMPLES
 DATA = generated(3_000)
 MODELS = [m for m in discover() if m.spec in CATALOG.models]
 SHARDS = 8
-Example = tuple[bytes, str, int, int, bytes, float]
+Example = tuple[bytes, str, int, int, bytes, float, int, int]
+
+WITH_EARLY = [
+    replace(m, spec=replace(m.spec, early=True)) if m.spec.name == "churn" else m for m in MODELS
+] + [replace(purchase_7d.MODEL, spec=replace(purchase_7d.MODEL.spec, early=True))]
 
 RULES = [
     Rules(batch=97),
@@ -52,13 +60,20 @@ async def streamed(catalog: Catalog) -> tuple[dict[Identity, bytes], set[Example
     fragments = {who: await stored(store, who) for who in everybody}
     values = [m.value for m in logs.outputs[TRAINING_EXAMPLES.name]]
     found = ExampleDecoder(catalog.dimension, catalog.layout).decode(values)
-    return fragments, {
+    return fragments, set(told(found))
+
+
+def told(examples: ExampleColumns) -> list[Example]:
+    """What does not depend on the batches; of early ones when they were made, too."""
+    early = (examples.flags & EARLY) != 0
+    return [
         (
-            found.identities[i], found.models[i], int(found.open_ts[i]), int(found.deadline[i]),
-            found.vector[i].tobytes(), float(found.label[i]),
+            examples.identities[i], examples.models[i], int(examples.open_ts[i]),
+            int(examples.deadline[i]), examples.vector[i].tobytes(), float(examples.label[i]),
+            int(early[i]), int(examples.seen[i]) if early[i] else 0,
         )
-        for i in range(len(found))
-    }  # fmt: skip
+        for i in range(len(examples))
+    ]  # fmt: skip
 
 
 async def stored(store: MemoryShardStore, who: Identity) -> bytes:
@@ -71,28 +86,43 @@ async def stored(store: MemoryShardStore, who: Identity) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("ending", "rules"), list(zip(["csv", "parquet", "jsonl"], RULES, strict=True))
+    ("ending", "rules", "models"),
+    [
+        ("csv", RULES[0], MODELS),
+        ("parquet", RULES[1], MODELS),
+        ("jsonl", RULES[2], MODELS),
+        ("csv", RULES[2], WITH_EARLY),
+    ],
 )
-async def test_a_file_equals_the_stream(tmp_path: Path, ending: str, rules: Rules) -> None:
-    """Rows are equal byte by byte, and examples in person, time, features and label."""
+async def test_a_file_equals_the_stream(
+    tmp_path: Path, ending: str, rules: Rules, models: Sequence[Model]
+) -> None:
+    """Rows are equal byte by byte, and examples in person, time, features and label.
+
+    So are the early ones of models that do not wait, each learned once.
+    """
     log, events = read(write(DATA, tmp_path / f"events.{ending}"), check(FLAT, "flat"))
     assert len(events) == 3_000
-    examples: set[Example] = set()
+    learned: list[Example] = []
 
-    def keep(closed: np.ndarray) -> None:
-        for c in closed:
-            name = engine.catalog.models[c["model"]].name
-            examples.add(
-                (
-                    log.identities[c["row"]], name, int(c["open_ts"]), int(c["deadline"]),
-                    c["vector"].tobytes(), float(c["label"]),
-                )
-            )  # fmt: skip
+    class Heard(Learner):
+        """Tells what it learns."""
 
-    engine = Engine(MODELS, log, rules, keep)
+        def learn(self, examples: ExampleColumns) -> None:
+            learned.extend(told(examples))
+            super().learn(examples)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("launcher.evaluation.engine.Learner", Heard)
+        engine = Engine(models, log, rules)
     engine.run()
-    fragments, streamed_examples = await streamed(Catalog(CATALOG.models, rules.openings))
-    assert engine.catalog.layout == Catalog(CATALOG.models, rules.openings).layout
+    examples = set(learned)
+    assert len(examples) == len(learned)
+    assert not engine.learner.counts.repeats
+    assert any(example[6] for example in examples) == (models is WITH_EARLY)
+    catalog = Catalog([m.spec for m in models], rules.openings)
+    fragments, streamed_examples = await streamed(catalog)
+    assert engine.catalog.layout == catalog.layout
     rows, _ = engine.people.rows()
     for identity, row in zip(log.identities, rows, strict=True):
         assert row.tobytes() == fragments[identity]

@@ -38,8 +38,22 @@ CATALOGS = [
         ],
         Openings(slots=2, gap_ms=1, kinds=(Kind.PURCHASE, Kind.EXPOSURE)),
     ),
-]
-"""Other rules of opening than the one that is served, and the other forms of outcomes."""
+    Catalog(
+        [
+            ModelSpec(
+                ModelName("buys"), Outcome("will", (Kind.PURCHASE, Kind.EXPOSURE), 14 * DAY),
+                Eligible("events"), early=True,
+            ),
+            ModelSpec(
+                ModelName("leaves"), Outcome("will_not", (Kind.PURCHASE,), 7 * DAY), early=True
+            ),
+            *CATALOG.models,
+        ],
+        Openings(slots=4, gap_ms=1),
+    ),
+]  # fmt: skip
+"""Other rules of opening than the one that is served, the other forms of outcomes, and models that
+learn early."""
 
 
 def replayed(
@@ -92,6 +106,7 @@ def assert_same(replay: Replay, oracle: Oracle) -> None:
         assert position.origins == oracle.origins[shard]
         assert position.topics[0].watermark == oracle.watermark
         assert replay.closed[shard] == oracle.closed[shard]
+        assert replay.early[shard] == oracle.early[shard]
     assert unaddressed(replay.derived) == unaddressed(oracle.derived)
 
 
@@ -106,7 +121,7 @@ def test_any_batches_equal_the_oracle(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("catalog", CATALOGS, ids=["every event", "some kinds, two slots"])
+@pytest.mark.parametrize("catalog", CATALOGS, ids=["every event", "some kinds, two slots", "early"])
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(log=LOGS, cuts=CUTS)
 def test_other_openings_equal_the_oracle(

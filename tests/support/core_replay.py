@@ -20,7 +20,7 @@ from afflux.shards import murmur2
 from afflux.step import StepSettings, step
 from afflux.watermark import after
 from interest_oracle import Mention
-from oracle import Closed, Event, Record
+from oracle import Closed, Early, Event, Record
 
 
 class Replay:
@@ -34,9 +34,12 @@ class Replay:
         self.interests: dict[Identity, bytes] = {}
         self.deadlines: dict[Identity, int] = {}
         self.closed: dict[int, list[Closed]] = defaultdict(list)
+        self.early: dict[int, list[Early]] = defaultdict(list)
         self.derived: list[Control] = []
         self.vectors: dict[tuple[Identity, int], set[bytes]] = defaultdict(set)
         """(identity, offset of the opening) -> all vectors that it was ever seen with."""
+        self.served_at: dict[tuple[Identity, int, str], set[tuple[float, int]]] = defaultdict(set)
+        """(identity, offset of the opening, model) -> all (value, version) it was seen with."""
         self.outcomes: list[StepOutcome] = []
         topic = TopicPosition(b"t" * 16, 0)
         self.positions = {s: Position(catalog.layout, (topic,)) for s in range(settings.shards)}
@@ -144,18 +147,34 @@ class Replay:
                     int(c["flags"]),
                 )
             )  # fmt: skip
-        self._note_vectors(fetched, out)
+        for c in out.early:
+            self.early[int(c["shard"])].append(
+                Early(
+                    int(c["seen"]), int(c["source"]), fetched.identities[c["row"]],
+                    self.catalog.models[c["model"]].name, int(c["open_ts"]),
+                    int(c["open_offset"]), int(c["deadline"]), c["vector"].tobytes(),
+                    float(c["label"]),
+                )
+            )  # fmt: skip
+        self._note_openings(fetched, out)
         self.derived += out.derived
         self.positions |= out.positions
         self.outcomes.append(out)
 
-    def _note_vectors(self, fetched: Fetched, out: StepOutcome) -> None:
+    def _note_openings(self, fetched: Fetched, out: StepOutcome) -> None:
+        names = [m.name for m in self.catalog.models]
         for r, slot in zip(*np.nonzero(out.fragment["slot_open"]), strict=True):
             key = fetched.identities[r], int(out.fragment["slot_offset"][r, slot])
             self.vectors[key].add(out.served["slot_vector"][r, slot].tobytes())
-        for c in out.closed:
+            for m, name in enumerate(names):
+                if out.fragment["slot_open"][r, slot] & (1 << m):
+                    value = float(out.served["slot_value"][r, slot, m])
+                    version = int(out.served["slot_version"][r, slot, m])
+                    self.served_at[(*key, name)].add((value, version))
+        for c in (*out.closed, *out.early):
             key = fetched.identities[c["row"]], int(c["open_offset"])
             self.vectors[key].add(c["vector"].tobytes())
+            self.served_at[(*key, names[c["model"]])].add((float(c["served"]), int(c["version"])))
 
 
 def batch_of(records: Sequence[Record], base: int, end: int) -> Batch:

@@ -63,6 +63,21 @@ class Closed:
         return self.deadline, self.identity, self.model
 
 
+@dataclass(frozen=True)
+class Early:
+    """What is learned before the end of a window, without what depends on the scorer."""
+
+    seen: int
+    source: int
+    identity: Identity
+    model: str
+    open_ts: int
+    open_offset: int
+    deadline: int
+    vector: bytes
+    label: float
+
+
 class Oracle:
     """All state of one partition."""
 
@@ -77,6 +92,7 @@ class Oracle:
         self.counters: dict[int, list[int]] = defaultdict(lambda: [0] * 32)
         self.origins: dict[int, dict[int, tuple[int, int]]] = defaultdict(dict)
         self.closed: dict[int, list[Closed]] = defaultdict(list)
+        self.early: dict[int, list[Early]] = defaultdict(list)
         self.derived: list[Control] = []
         self.shard: dict[Identity, int] = {}
         self.w = NONE_MS
@@ -157,26 +173,39 @@ class Oracle:
         count[Code.late] += e.timestamp < before
         self._close(e.identity, before)
         self._see_links(e, row, before)
-        self._count(row, e)
+        self._count(row, e, before)
         if e.mentions:
             self.interests[e.identity].fold(e.offset, e.timestamp, e.kind, e.mentions)
         row.fold(e.timestamp, e.kind, e.amount, e.quantity, e.id_hash)
         row.last_offset = e.offset
-        self._open(row, e)
+        self._open(row, e, before)
 
-    def _count(self, row: Row, e: Event) -> None:
-        for slot in filter(None, row.slots):
-            for m in slot.models:
+    def _count(self, row: Row, e: Event, before: int) -> None:
+        for slot in sorted(filter(None, row.slots), key=lambda s: s.offset):
+            for m in sorted(slot.models):
                 outcome = self.catalog.models[m].outcome
                 inside = slot.ts < e.timestamp <= slot.ts + outcome.window_ms
                 if not inside or e.kind not in outcome.kinds:
                     continue
+                if slot.progress[m] == 0:
+                    self._learn_early(e, slot, m, before, happened=True)
                 if outcome.form == "will_all":
                     slot.progress[m] = float(int(slot.progress[m]) | 1 << e.kind)
                 else:
                     slot.progress[m] += min(e.amount, MOST) if outcome.form == "amount" else 1.0
 
-    def _open(self, row: Row, e: Event) -> None:
+    def _learn_early(self, e: Event, slot: Slot, m: int, before: int, happened: bool) -> None:
+        spec = self.catalog.models[m]
+        if spec.early:
+            label = float(happened if spec.outcome.form == "will" else not happened)
+            self.early[self.shard[e.identity]].append(
+                Early(
+                    before, e.offset, e.identity, spec.name, slot.ts, slot.offset,
+                    self._due(slot, m), slot.vector, label,
+                )
+            )  # fmt: skip
+
+    def _open(self, row: Row, e: Event, before: int) -> None:
         late = e.timestamp < row.last_ts
         rule = self.catalog.openings
         early = row.last_open and e.timestamp < row.last_open + rule.gap_ms
@@ -191,8 +220,10 @@ class Oracle:
         if opens and not late and not early and free and models and row.consent <= 0:
             progress = [0.0] * len(self.catalog.models)
             vector = row.vector(e.timestamp)
-            row.slots[free[0]] = Slot(e.timestamp, e.offset, models, progress, vector)
-            row.last_open = e.timestamp
+            slot = Slot(e.timestamp, e.offset, models, progress, vector)
+            row.slots[free[0]], row.last_open = slot, e.timestamp
+            for m in sorted(models):
+                self._learn_early(e, slot, m, before, happened=False)
 
     def _due(self, slot: Slot, m: int) -> int:
         outcome = self.catalog.models[m].outcome

@@ -105,3 +105,15 @@ def test_unknown_models_are_refused() -> None:
     with pytest.raises(LauncherError, match="no model 'chrun'") as raised:
         choose(["chrun"], {})
     assert "churn" in raised.value.hint
+
+
+def test_another_outcome_is_not_learned_early() -> None:
+    """That is a choice for what is rare; the same thing in another window is as rare."""
+    other = {
+        "soon": "any commerce.purchases within 7d",
+        "all": "all of commerce.purchases and advertising.impressions within 1w",
+        "coupon_conversion": "any commerce.couponRedemptions or decisioning.propositionInteract "
+        "within 7d",
+    }
+    found = {m.spec.name: m.spec.early for m in choose([*other], other)}
+    assert found == {"soon": False, "all": False, "coupon_conversion": True}

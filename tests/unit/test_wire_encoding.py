@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import schemas
 from afflux.codes import Code
-from afflux.examples import LABEL_UNCERTAIN
+from afflux.examples import EARLY, LABEL_UNCERTAIN
 from afflux.names import Identity
 from afflux.outcome import Control
 from core_cases import CATALOG
@@ -293,9 +293,9 @@ def test_positions_of_score_updates() -> None:
     assert encode_score_updates(CATALOG, served(0), [], [], [], [], []) == []
 
 
-def closed(n: int) -> Any:
-    """Closed examples of two people."""
-    rows = np.zeros(n, CATALOG.closed)
+def closed(n: int, early: bool = False) -> Any:
+    """Closed examples of two people; or early ones."""
+    rows = np.zeros(n, CATALOG.early if early else CATALOG.closed)
     rows["shard"] = 12
     rows["deadline"] = NOW + np.arange(n)
     rows["row"] = np.arange(n) % 2
@@ -311,9 +311,12 @@ def closed(n: int) -> Any:
     return rows
 
 
-def test_training_examples() -> None:
+@pytest.mark.parametrize("early", [False, True])
+def test_training_examples(early: bool) -> None:
     """The learner reads the very arrays that the core closed, to the last bit."""
-    rows = closed(7)
+    rows = closed(7, early)
+    if early:
+        rows["flags"], rows["seen"], rows["source"] = EARLY, NOW + np.arange(7), 2**41
     people = [Identity(b"crm:1"), Identity("crm:ü".encode())]
     values = encode_training_examples(CATALOG, rows, people)
     found = decode_training_examples(values, CATALOG.dimension, CATALOG.layout)
@@ -321,7 +324,7 @@ def test_training_examples() -> None:
         "shard": "shard", "deadline": "deadline", "open_ts": "open_ts",
         "open_offset": "open_offset", "vector": "vector", "served": "served",
         "version": "version", "label": "label", "flags": "flags",
-    }  # fmt: skip
+    } | ({"seen": "seen", "source": "source"} if early else {})  # fmt: skip
     for mine, theirs in pairs.items():
         np.testing.assert_array_equal(getattr(found, mine), rows[theirs])
         assert getattr(found, mine).dtype == rows[theirs].dtype.newbyteorder("=")

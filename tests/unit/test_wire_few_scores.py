@@ -49,9 +49,10 @@ def test_few_rows_have_the_bytes_of_columns(seed: int, n: int) -> None:
 @settings(deadline=None)
 @given(SEEDS, st.integers(1, FEW))
 def test_few_examples_have_the_bytes_of_columns(seed: int, n: int) -> None:
-    """Any closed examples, certain and uncertain ones."""
+    """Any examples, certain and uncertain ones, closed and early ones."""
     rng = np.random.default_rng(seed)
-    closed = np.zeros(n, CATALOG.closed)
+    early = bool(rng.integers(0, 2))
+    closed = np.zeros(n, CATALOG.early if early else CATALOG.closed)
     people = [Identity(f"crm:{i}".encode()) for i in range(3)]
     closed["shard"] = rng.integers(0, 64, n)
     closed["deadline"] = rng.integers(0, 2**41, n)
@@ -63,7 +64,9 @@ def test_few_examples_have_the_bytes_of_columns(seed: int, n: int) -> None:
     closed["served"] = rng.random(n)
     closed["version"] = rng.integers(0, 2**63, n, np.uint64)
     closed["label"] = rng.random(n)
-    closed["flags"] = rng.integers(0, 2, n)
+    closed["flags"] = rng.integers(0, 4, n)
+    if early:
+        closed["seen"], closed["source"] = rng.integers(-(2**62), 2**41, (2, n))
     few = encode_training_examples(CATALOG, closed, people)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("streams.example_codec.FEW", 0)
