@@ -23,45 +23,39 @@ nonces = st.sampled_from([NONCE, OTHER])
 datasets = st.sampled_from([EVENTS, ATTRIBUTES])
 
 commits = st.builds(
-    lambda shard, expected, version, nonce, outbox, rows, served, attributes, edges, gone, due, i: (
-        Commit(
-            shard,
-            expected,
-            position(version, nonce),
-            outbox,
-            rows,
-            served,
-            attributes,
-            edges,
-            gone,
-            due,
-            i,
-        )
+    Commit,
+    shard=st.integers(0, 1),
+    expected=st.one_of(
+        st.just(b""), st.builds(lambda v, n: position(v, n)[:24], st.integers(1, 2), nonces)
     ),
-    st.integers(0, 1),
-    st.one_of(st.just(b""), st.builds(lambda v, n: position(v, n)[:24], st.integers(1, 2), nonces)),
-    st.integers(1, 2),
-    nonces,
-    maybe_values,
-    st.lists(st.tuples(identities, datasets, values), max_size=3),
-    st.lists(st.tuples(identities, values), max_size=2),
-    st.lists(st.tuples(identities, datasets, maybe_values), max_size=2),
-    st.lists(st.tuples(identities, maybe_values), max_size=2, unique_by=lambda edge: edge[0]),
-    st.lists(identities, max_size=2),
-    st.dictionaries(identities, st.integers(0, 5), max_size=3),
-    st.lists(st.tuples(identities, maybe_values), max_size=2, unique_by=lambda thing: thing[0]),
+    position=st.builds(position, st.integers(1, 2), nonces),
+    outbox=maybe_values,
+    fragments=st.lists(st.tuples(identities, datasets, values), max_size=3),
+    served=st.lists(st.tuples(identities, values), max_size=2),
+    attributes=st.lists(st.tuples(identities, datasets, maybe_values), max_size=2),
+    edges=st.lists(st.tuples(identities, maybe_values), max_size=2, unique_by=lambda edge: edge[0]),
+    forget=st.lists(identities, max_size=2),
+    expired=st.lists(st.tuples(identities, datasets), max_size=2),
+    deadlines=st.dictionaries(identities, st.integers(0, 5), max_size=3),
+    interests=st.lists(
+        st.tuples(identities, maybe_values), max_size=2, unique_by=lambda thing: thing[0]
+    ),
+    memberships=st.lists(
+        st.tuples(identities, maybe_values), max_size=2, unique_by=lambda row: row[0]
+    ),
 ).filter(lambda commit: len({a[:2] for a in commit.attributes}) == len(commit.attributes))
 
 reads = st.builds(
     RowRequest,
-    st.integers(0, 1),
-    st.lists(st.tuples(identities, datasets), max_size=4),
-    st.lists(identities, max_size=3),
-    st.lists(identities, max_size=3),
-    st.lists(st.tuples(identities, datasets), max_size=3),
-    st.none() | st.integers(0, 7),
-    st.integers(0, 3),
-    st.lists(identities, max_size=2),
+    shard=st.integers(0, 1),
+    fragments=st.lists(st.tuples(identities, datasets), max_size=4),
+    served=st.lists(identities, max_size=3),
+    edges=st.lists(identities, max_size=3),
+    attributes=st.lists(st.tuples(identities, datasets), max_size=3),
+    due_until=st.none() | st.integers(0, 7),
+    due_limit=st.integers(0, 3),
+    interests=st.lists(identities, max_size=2),
+    memberships=st.lists(identities, max_size=2),
 )
 
 
@@ -101,6 +95,7 @@ async def answer(store: ShardStore, call: list[Commit] | list[RowRequest]) -> ob
             list(reply.edges),
             list(reply.attributes),
             list(reply.interests),
+            list(reply.memberships),
             list(reply.due),
             reply.next_due,
         )

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from afflux.examples import EARLY, ExampleColumns
 from afflux.names import ModelName
 from afflux.scoring import LinearScorer
 from models import discover
@@ -30,12 +31,17 @@ def learner_of(models: Sequence[Model], schedule: Schedule | None = None) -> Lea
     return made
 
 
+def closed(examples: ExampleColumns) -> ExampleColumns:
+    """None of them early."""
+    return replace(examples, flags=np.zeros(len(examples), np.uint8))
+
+
 def test_every_model_learns_its_own() -> None:
     """Examples go by their model's name; those of an unknown one are counted and dropped."""
     one, two, *_ = discover()
     made = learner()
-    made.learn(stream(one, 30))
-    made.learn(stream(two, 20))
+    made.learn(closed(stream(one, 30)))
+    made.learn(closed(stream(two, 20)))
     made.learn(replace(stream(one, 10), models=[ModelName("gone")] * 10))
     assert [m.examples for m in made.models.values() if m.examples] == [30, 20]
     assert (made.counts.learned, made.unknown) == (50, 10)
@@ -102,12 +108,14 @@ def test_labels_of_linked_people_are_counted() -> None:
 def test_cut_points_part_the_recent_values_evenly() -> None:
     """A value at a cut has so many percent of the recent ones below it; few values, no cuts."""
     for model in discover():
-        examples = stream(model, 1_000)
+        examples = closed(stream(model, 1_000))
         made = learner()
         made.learn(next(slices(examples, LEAST - 1)))
         name = model.spec.name
         assert not len(made.models[name].snapshot(0).cuts)
         made.learn(examples)
+        if model.spec.early:  # the closed ones were only tests
+            made.learn(replace(examples, flags=np.full(len(examples), EARLY, np.uint8)))
         snapshot = decode_scoring(encode(made.models[name].snapshot(0)))
         percentiles = LinearScorer([snapshot]).score(examples.vector).percentile[:, 0]
         assert percentiles.min() == 1
