@@ -23,7 +23,8 @@ def score(work: Workspace, scorer: Scorer) -> I32:
     vectors = work.vectors
     if len(others) or not vectors:
         vectors = [*vectors, work.matrix(others, work.rows["last_ts"][others])]
-    scores = scorer.score(vectors[0] if len(vectors) == 1 else np.concatenate(vectors))
+    matrix = vectors[0] if len(vectors) == 1 else np.concatenate(vectors)
+    scores = scorer.score(matrix)
     place = work.opened_by[owners, 1]
     place[moved] = work.openings + np.arange(len(others))
     if work.openings:
@@ -31,6 +32,9 @@ def score(work: Workspace, scorer: Scorer) -> I32:
         _complete_closed(work, scorer, scores)
     if len(owners):
         _serve_owners(work, scorer, scores, owners, place)
+        if scorer.clusters is not None:
+            known = work.served["cluster"][owners]
+            work.served["cluster"][owners] = scorer.clusters.assign(matrix[place], known)
     return owners.astype(np.int32)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from afflux.outcomes import ModelSpec
 from gateway.access import Gate
 from gateway.audit import Audit
+from gateway.cluster_reading import ClusterReading
 from gateway.context import Context
 from gateway.health import Health
 from gateway.ingest import Ingest
@@ -41,6 +42,7 @@ def build_context(
         audit=audit,
         profiles=ProfileReading(reader, settings.cached_profiles),
         models=ModelQuality(reader, models),
+        clusters=ClusterReading(reader),
         ingest=Ingest(delivery, settings),
         subscriptions=Subscriptions(hub, log, settings),
         health=Health(reader, hub),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gateway.access import Gate
 from gateway.audit import Audit
+from gateway.cluster_reading import ClusterReading
 from gateway.health import Health
 from gateway.ingest import Ingest
 from gateway.key_file import KeyFile
@@ -25,6 +26,7 @@ class Context:
     audit: Audit
     profiles: ProfileReading
     models: ModelQuality
+    clusters: ClusterReading
     ingest: Ingest
     subscriptions: Subscriptions
     health: Health

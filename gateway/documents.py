@@ -85,6 +85,7 @@ class ProfileDocument(Document):
     features: dict[str, float] = {}
     scores: dict[str, ScoreDocument] = {}
     open_examples: list[ExampleDocument] = []
+    cluster: int | None = None
 
 
 class PeopleDocument(Document):
@@ -117,6 +118,26 @@ class ModelsDocument(Document):
     """All models, by name."""
 
     models: list[ModelDocument]
+
+
+class ClusterDocument(Document):
+    """A group of alike people. id: never used again; people: about how many."""
+
+    id: int
+    description: str
+    people: int
+
+
+class ClustersDocument(Document):
+    """Audience clusters; none before enough people are known.
+
+    metrics: stability is the adjusted Rand index between the last two days.
+    """
+
+    version: str | None
+    openings: int
+    metrics: dict[str, float]
+    clusters: list[ClusterDocument]
 
 
 class AcceptedDocument(Document):

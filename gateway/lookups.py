@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from gateway.problems import Fault, Problem
 
 NAMESPACE = r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$"
-FIELD = r"(?:attributes|engagement|features|scores|open_examples)(?:\.[A-Za-z0-9_.-]{1,128})?"
+FIELD = (
+    r"(?:attributes|engagement|features|scores|open_examples|cluster)(?:\.[A-Za-z0-9_.-]{1,128})?"
+)
 LAST_MS = 253_402_300_799_999
 """The end of the year 9999."""
 

@@ -9,6 +9,7 @@ import typer
 
 from afflux.names import AffluxError
 from launcher.commands.api import api
+from launcher.commands.clusters import clusters
 from launcher.commands.config import show_config
 from launcher.commands.demo import demo
 from launcher.commands.dlq import dlq
@@ -52,6 +53,7 @@ app.command("rekey")(rekey)
 app.command("doctor")(doctor)
 app.add_typer(profile, name="profile")
 app.add_typer(models, name="models")
+app.command("clusters")(clusters)
 app.command("config")(show_config)
 app.command("version")(show_version)
 

@@ -22,7 +22,7 @@ from profile_store.installation import Installation
 from profile_store.layouts import layout_id
 from profile_store.profile import Engagement, OpenExample, Profile, Score
 from profile_store.selection import Selection
-from profile_store.served import open_examples, scores
+from profile_store.served import cluster, open_examples, scores
 from profile_store.short_floats import short_floats
 from profile_store.stored import Stored
 
@@ -64,6 +64,7 @@ def assemble(
                 features=_features(catalog, matrix, p, selection),
                 scores=_chosen(latest, selection),
                 open_examples=_examples(stored, installation, selection),
+                cluster=cluster(stored, installation) if selection.wants("cluster") else None,
                 selection=selection,
             )
         )

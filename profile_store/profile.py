@@ -117,6 +117,7 @@ class Profile:
         features: as the models see them (most are logarithms), rounded to float16.
         scores: by model; the latest of all identities.
         open_examples: by identity and time.
+        cluster: id of the audience cluster, by the latest served row; None before there is one.
     """
 
     profile_id: ProfileId
@@ -128,6 +129,7 @@ class Profile:
     features: Mapping[str, float] = field(default_factory=dict)
     scores: Mapping[ModelName, Score] = field(default_factory=dict)
     open_examples: tuple[OpenExample, ...] = ()
+    cluster: int | None = None
     selection: Selection = field(default=EVERYTHING, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:

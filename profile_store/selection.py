@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-FIELDS = ("attributes", "engagement", "features", "scores", "open_examples")
+FIELDS = ("attributes", "engagement", "features", "scores", "open_examples", "cluster")
 """What can be asked for; profile_id, identities and as_of always come."""
 
 _ALWAYS = ("profile_id", "identities", "as_of")

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 from afflux.catalog import Catalog
 from afflux.names import ModelName
+from models import cluster_log
+from models.cluster_log import CLUSTERS, ClusterLog, ClusterSnapshot
 from models.contract import Model
 from models.learner import Learner, Schedule, slices
 from models.learners import Engine
@@ -76,6 +78,7 @@ class LearnPlane:
         self._features = catalog.features
         self._decoder = ExampleDecoder(catalog.dimension, catalog.layout)
         self._learner = Learner(models, catalog.features, schedule, engine)
+        self._clusters = ClusterLog(catalog.models, catalog.features)
         self._metrics = metrics or LearnerMetrics(Metrics())
         self._lock = asyncio.Lock()
         self._owned = False
@@ -113,6 +116,11 @@ class LearnPlane:
             snapshots = await self._current()
             try:
                 offset = self._learner.restore(snapshots, here.topic_id, here.start, here.end)
+                clusters = await self._current_clusters()
+                offset = min(
+                    offset,
+                    self._clusters.restore(clusters, here.topic_id, here.start, here.end),
+                )
             except SnapshotError as error:
                 raise _unusable(error) from error
             self._owned = True
@@ -133,6 +141,7 @@ class LearnPlane:
                 )  # fmt: skip
             for part in slices(examples, _SLICE):
                 self._learner.learn(part)
+                self._clusters.learn(part)
                 await asyncio.sleep(0)
             self._learner.advance(records.end)
             counts = {name: m.counts for name, m in self._learner.models.items()}
@@ -177,10 +186,34 @@ class LearnPlane:
             version = version_of(data)
             await self._store.put_snapshot(snapshot.model, version_name(version), data)
             news.append(self._news(snapshot, version))
+        news.append(await self._publish_clusters())
         self._learner.published(self._monotonic())
         self._snapshots += len(news)
         self._metrics.published(snapshots)
         await self._delivery.send(news)
+
+    async def _publish_clusters(self) -> Message:
+        snapshot = self._clusters.snapshot(self._learner.offset, self._learner.topic_id)
+        data = cluster_log.encode(snapshot)
+        version = version_of(data)
+        await self._store.put_snapshot(CLUSTERS, version_name(version), data)
+        key = snapshot_key(CLUSTERS, version_name(version))
+        value = encode_model_update(
+            CLUSTERS,
+            version,
+            snapshot.openings,
+            snapshot.metrics,
+            key.decode(),
+            {_LOG[1]: snapshot.offset},
+            snapshot.clustering is not None,
+            self._wall_ms(),
+        )
+        return Message(MODEL_UPDATES.name, CLUSTERS.encode(), value)
+
+    async def _current_clusters(self) -> ClusterSnapshot | None:
+        (version,) = await self._store.current_snapshots([CLUSTERS])
+        data = None if version is None else await self._store.snapshot(CLUSTERS, version)
+        return None if data is None else cluster_log.decode(data, self._features)
 
     def _news(self, snapshot: Snapshot, version: int) -> Message:
         key = snapshot_key(snapshot.model, version_name(version))

@@ -54,6 +54,7 @@ def encode_score_updates(
         "eventTime": pa.array(served["as_of_ts"], pa.int64()),
         "eventOffset": pa.array(as_of, pa.int64()),
         "scores": _scores(catalog, served),
+        "cluster": pa.array(served["cluster"].astype(np.int64)),
     }
     return writer("ScoreUpdate").write(pa.RecordBatch.from_pydict(columns))
 
@@ -79,6 +80,7 @@ def _row(
         "eventTime": int(served["as_of_ts"]),
         "eventOffset": int(served["as_of_offset"]),
         "scores": _scores_of(catalog, served),
+        "cluster": int(served["cluster"]),
     }
 
 

@@ -1,5 +1,6 @@
 """One file a path. What comes in is checked here, what it means is the services' business."""
 
+from gateway.routes.clusters import clusters
 from gateway.routes.events import events
 from gateway.routes.health import health
 from gateway.routes.keys import keys
@@ -7,6 +8,6 @@ from gateway.routes.profiles import profiles
 from gateway.routes.quality import quality
 from gateway.routes.scores import scores
 
-ROUTERS = (profiles, quality, events, scores, keys, health)
+ROUTERS = (profiles, quality, clusters, events, scores, keys, health)
 
 __all__ = ["ROUTERS"]

@@ -25,6 +25,7 @@ OPERATIONS = [
     ("POST", "/v1/profiles/lookup"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{name}"),
+    ("GET", "/v1/clusters"),
     ("GET", "/v1/scores/stream"),
     ("POST", "/v1/events"),
     ("GET", "/v1/keys"),
