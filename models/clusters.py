@@ -92,10 +92,12 @@ class ClusterLearner:
 
     @property
     def clustering(self) -> Clustering | None:
-        """What assigns; None before there are enough people."""
+        """What assigns, as a copy; None before there are enough people."""
         if not len(self._ids):
             return None
-        return Clustering(self._ids, self._centroids, self._scale, self._columns)
+        return Clustering(
+            self._ids.copy(), self._centroids.copy(), self._scale.copy(), self._columns
+        )
 
     def learn(self, hashes: I64, vectors: Vectors, opened: I64) -> None:
         """Openings in order: whose, (n, features) as they were scored, event times in ms."""
@@ -213,13 +215,13 @@ class ClusterLearner:
         return [describe(c, (c - middle) / self._scale) for c in self._centroids]
 
     def state(self) -> Arrays:
-        """All that it knows."""
+        """All that it knows, as a copy."""
         return {
             **self._sample.state(),
-            "ids": self._ids,
-            "centroids": self._centroids,
-            "scale": self._scale,
-            "starved": self._starved,
+            "ids": self._ids.copy(),
+            "centroids": self._centroids.copy(),
+            "scale": self._scale.copy(),
+            "starved": self._starved.copy(),
             "counts": np.array([self.openings, self._next]),
             "figures": self._figures.as_array(),
         }

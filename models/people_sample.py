@@ -66,12 +66,12 @@ class PeopleSample:
         self.yesterday = np.insert(self.yesterday, at, none)[: self._size]
 
     def state(self) -> Arrays:
-        """All that it knows."""
+        """All that it knows, as a copy."""
         return {
-            "sample.hashes": self.hashes,
-            "sample.vectors": self.vectors,
-            "sample.cluster": self.cluster,
-            "sample.yesterday": self.yesterday,
+            "sample.hashes": self.hashes.copy(),
+            "sample.vectors": self.vectors.copy(),
+            "sample.cluster": self.cluster.copy(),
+            "sample.yesterday": self.yesterday.copy(),
         }
 
     def load(self, arrays: Arrays) -> None:

@@ -188,7 +188,7 @@ class LearnPlane:
             news.append(self._news(snapshot, version))
         news.append(await self._publish_clusters())
         self._learner.published(self._monotonic())
-        self._snapshots += len(news)
+        self._snapshots += len(snapshots)
         self._metrics.published(snapshots)
         await self._delivery.send(news)
 
