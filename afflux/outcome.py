@@ -12,6 +12,7 @@ from afflux.columns import I32, I64, U64, Bool, EventColumns
 from afflux.identity import Edges
 from afflux.names import Identity
 from afflux.position import Position
+from afflux.volumes import Volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,3 +129,5 @@ class StepOutcome:
     """Shard -> its position after the step (same version as before; the shell sets the next)."""
     counters: Mapping[int, U64]
     """Shard -> what this step added, already inside `positions`."""
+    volumes: Mapping[int, Sequence[Volume]] = field(default_factory=dict)
+    """Shard -> what this step adds to its days."""

@@ -24,6 +24,7 @@ from afflux.position import Position, Watermark
 from afflux.scoring import Scorer
 from afflux.segments import filled, some
 from afflux.span import Span, all_controls, all_events, all_passages
+from afflux.volumes import Volumes
 from afflux.watermark import Passage
 from afflux.workspace import Workspace, stretch
 
@@ -78,14 +79,14 @@ def step_together(
         all_controls(spans), passage.controls, fetched.identities, positions, topic,
         settings.shards,
     )  # fmt: skip
-    counters = Counters(list(positions))
+    counters, volumes = Counters(list(positions)), Volumes()
     start = _starts(fetched.shard, positions, topic)
-    _fold_stages(work, events, passage, start, chosen, counters)
+    _fold_stages(work, events, passage, start, chosen, counters, volumes)
     _close_due(work, start < _FAR, spans, close_before)
     scored = serving.score(work, scorer)
     counters.add_pairs([(s, int(c)) for s, c in chosen.counts])
     counters.add_pairs([pair for span in spans for pair in counting.rejected(span, positions)])
-    return _outcome(work, spans, events.event_ids, positions, counters, chosen, scored)
+    return _outcome(work, spans, events.event_ids, positions, counters, volumes, chosen, scored)
 
 
 def _starts(shard: I32, positions: Mapping[int, Position], topic: int) -> I64:
@@ -106,6 +107,7 @@ def _fold_stages(
     start: I64,
     chosen: Selected,
     counters: Counters,
+    volumes: Volumes,
 ) -> None:
     """Events up to each row's first control record, that record, events up to the next, ..."""
     active = events.offset >= start[events.identity]
@@ -113,7 +115,7 @@ def _fold_stages(
     last = max(map(len, chosen.by_row.values()), default=0)
     for i in range(last + 1):
         here = active if stage is None else active & (stage == i)
-        _fold_stage(work, events, passage, here.nonzero()[0], counters)
+        _fold_stage(work, events, passage, here.nonzero()[0], counters, volumes)
         for row, records in chosen.by_row.items():
             if i < len(records):
                 controls.apply(work, row, *records[i])
@@ -131,7 +133,12 @@ def _stages(events: EventColumns, chosen: Selected) -> I64 | None:
 
 
 def _fold_stage(
-    work: Workspace, events: EventColumns, passage: Passage, index: I64, counters: Counters
+    work: Workspace,
+    events: EventColumns,
+    passage: Passage,
+    index: I64,
+    counters: Counters,
+    volumes: Volumes,
 ) -> None:
     if not len(index):
         return
@@ -145,6 +152,9 @@ def _fold_stage(
         counters.add(shard[late], filled(int(late.sum()), _LATE))
     if len(events.link_event):
         links.see(work, events, passage, admitted.index)
+    a = admitted
+    new = a.start & (work.rows["first_ts"][a.row] == 0)
+    volumes.add(work.fetched.shard[a.row], a.ts, a.kind, a.amount, new)
     fold(work, admitted)
 
 
@@ -175,6 +185,7 @@ def _outcome(
     ids: Sequence[str],
     positions: Mapping[int, Position],
     counters: Counters,
+    volumes: Volumes,
     chosen: Selected,
     scored: I32,
 ) -> StepOutcome:
@@ -194,4 +205,5 @@ def _outcome(
         derived=links.addressed(work.derived),
         positions=counting.moved(spans, positions, added, chosen),
         counters=added,
+        volumes=volumes.by_shard(),
     )

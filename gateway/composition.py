@@ -9,6 +9,7 @@ from gateway.access import Gate
 from gateway.audit import Audit
 from gateway.cluster_reading import ClusterReading
 from gateway.context import Context
+from gateway.forecast_reading import ForecastReading
 from gateway.health import Health
 from gateway.ingest import Ingest
 from gateway.key_file import KeyFile
@@ -43,6 +44,7 @@ def build_context(
         profiles=ProfileReading(reader, settings.cached_profiles),
         models=ModelQuality(reader, models),
         clusters=ClusterReading(reader),
+        forecasts=ForecastReading(reader),
         ingest=Ingest(delivery, settings),
         subscriptions=Subscriptions(hub, log, settings),
         health=Health(reader, hub),

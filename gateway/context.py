@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gateway.access import Gate
 from gateway.audit import Audit
 from gateway.cluster_reading import ClusterReading
+from gateway.forecast_reading import ForecastReading
 from gateway.health import Health
 from gateway.ingest import Ingest
 from gateway.key_file import KeyFile
@@ -27,6 +28,7 @@ class Context:
     profiles: ProfileReading
     models: ModelQuality
     clusters: ClusterReading
+    forecasts: ForecastReading
     ingest: Ingest
     subscriptions: Subscriptions
     health: Health

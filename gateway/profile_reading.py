@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from gateway.access import Caller
 from gateway.recent_answers import RecentAnswers
 from profile_store.found import Found
+from profile_store.volumes import DailyVolumes
 
 FORM = 1
 """Of the answers: a change of what they look like changes their marks."""
@@ -31,6 +32,10 @@ class ProfileReader(Protocol):
 
     async def snapshots(self, models: Sequence[str]) -> list[bytes | None]:
         """The current snapshot of each model."""
+        ...
+
+    async def volumes(self) -> DailyVolumes:
+        """Events and money a day."""
         ...
 
 

@@ -15,6 +15,7 @@ from launcher.commands.demo import demo
 from launcher.commands.dlq import dlq
 from launcher.commands.doctor import doctor
 from launcher.commands.evaluate import evaluate
+from launcher.commands.forecast import forecast
 from launcher.commands.keys import keys
 from launcher.commands.models_show import models
 from launcher.commands.produce import produce
@@ -54,6 +55,7 @@ app.command("doctor")(doctor)
 app.add_typer(profile, name="profile")
 app.add_typer(models, name="models")
 app.command("clusters")(clusters)
+app.command("forecast")(forecast)
 app.command("config")(show_config)
 app.command("version")(show_version)
 

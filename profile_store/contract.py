@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from afflux.names import Dataset, Identity
+from afflux.volumes import Volume
 
 MAX_ROWS = 500
 MAX_BYTES = 512 * 1024
@@ -40,6 +41,8 @@ class Commit:
     """Identities whose served row is deleted."""
     deadlines: Mapping[Identity, int] = field(default_factory=dict)
     """Identity -> its new earliest deadline, ms; 0 removes it."""
+    volumes: Sequence[Volume] = ()
+    """What is added to the days of the shard."""
 
 
 @dataclass(frozen=True, slots=True)

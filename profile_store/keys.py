@@ -7,6 +7,7 @@
     d:{tag}                        deadlines (sorted set of identities)
     o:{tag}                        outbox
     p:{tag}                        position
+    n:{tag}                        events and money a day (hash)
     m:{model}:version              snapshot of a model; m:{model} names the current one
     afflux:installation            what all processes agree on
 
@@ -69,6 +70,7 @@ class Keys:
         self._served = [b"v:{%s}:" % tag for tag in tags]
         self._attributes = [b"a:{%s}:" % tag for tag in tags]
         self._edges = [b"l:{%s}:" % tag for tag in tags]
+        self._volumes = [b"n:{%s}" % tag for tag in tags]
         self._barrier = [b"w:{%s}" % tag for tag in tags]
 
     def slot(self, shard: int) -> int:
@@ -86,6 +88,10 @@ class Keys:
     def deadlines(self, shard: int) -> bytes:
         """Key of the sorted set of deadlines."""
         return self._deadlines[shard]
+
+    def volumes(self, shard: int) -> bytes:
+        """Key of the hash of events and money a day."""
+        return self._volumes[shard]
 
     def barrier(self, shard: int) -> bytes:
         """Key that is written only to learn how far the replicas are."""

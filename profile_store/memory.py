@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 from afflux.names import Identity
 from afflux.position import FENCE
+from afflux.volumes import Volume
 from profile_store.contract import Commit, CommitResult, RowReply, RowRequest
 from profile_store.errors import StoreMisconfigured, StoreUnavailable
 from profile_store.keys import INSTALLATION, Keys, current_key, snapshot_key
+from profile_store.volumes import increments
 
 Value = bytes | dict[Identity, int]
-"""What a key holds: a string, or deadlines."""
+"""What a key holds: a string, or deadlines, or counts by field."""
 
 
 class MemoryShardStore:
@@ -168,6 +170,8 @@ class MemoryShardStore:
             data.pop(key, None)
         if deadlines is not None:
             self._put_deadlines(shard, {**deadlines, **commit.deadlines})
+        if commit.volumes:
+            self._count(shard, commit.volumes)
         self._put(keys.outbox(shard), commit.outbox)
         data[keys.position(shard)] = commit.position
         return CommitResult(shard, True)
@@ -177,6 +181,14 @@ class MemoryShardStore:
             self.data[key] = value
         else:
             self.data.pop(key, None)
+
+    def _count(self, shard: int, volumes: Sequence[Volume]) -> None:
+        key = self.keys.volumes(shard)
+        table = self.data.setdefault(key, {})
+        if isinstance(table, bytes):
+            raise StoreMisconfigured(f"WRONGTYPE the counts of shard {shard} are a string")
+        for field, n in increments(volumes):
+            table[Identity(field)] = table.get(Identity(field), 0) + n
 
     def _put_deadlines(self, shard: int, deadlines: dict[Identity, int]) -> None:
         kept = {identity: at for identity, at in deadlines.items() if at}

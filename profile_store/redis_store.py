@@ -23,6 +23,7 @@ from profile_store.link import Link, connect
 from profile_store.options import RedisOptions, as_options
 from profile_store.replies import checked, is_error
 from profile_store.scripts import COMMIT, SNAPSHOT, SWAP, Script
+from profile_store.volumes import increments
 
 SNAPSHOTS_KEPT = 32
 """Snapshots of a model that stay readable, the current one included."""
@@ -166,6 +167,7 @@ class RedisShardStore:
     def _commit_args(self, commit: Commit) -> Args:
         keys, shard = self.keys, commit.shard
         names = [keys.position(shard), keys.outbox(shard), keys.deadlines(shard)]
+        names.append(keys.volumes(shard))
         values: list[bytes] = []
         gone: list[bytes] = []
         if commit.fragments:
@@ -184,10 +186,12 @@ class RedisShardStore:
             gone += keys.served(shard, commit.forget)
         kept = [(b"%d" % at, i) for i, at in commit.deadlines.items() if at]
         ended = [i for i, at in commit.deadlines.items() if not at]
-        sizes = (len(values), len(gone), len(kept), len(ended))
+        counts = [p for f, n in increments(commit.volumes) for p in (f, b"%d" % n)]
+        sizes = (len(values), len(gone), len(kept), len(ended), len(counts) // 2)
         head = [commit.expected, commit.position, commit.outbox, *(b"%d" % n for n in sizes)]
         return COMMIT.call(
-            names + gone, [*head, *values, *(part for pair in kept for part in pair), *ended]
+            names + gone,
+            [*head, *values, *(part for pair in kept for part in pair), *ended, *counts],
         )
 
 

@@ -2,12 +2,13 @@
 
 from gateway.routes.clusters import clusters
 from gateway.routes.events import events
+from gateway.routes.forecasts import forecasts
 from gateway.routes.health import health
 from gateway.routes.keys import keys
 from gateway.routes.profiles import profiles
 from gateway.routes.quality import quality
 from gateway.routes.scores import scores
 
-ROUTERS = (profiles, quality, clusters, events, scores, keys, health)
+ROUTERS = (profiles, quality, clusters, forecasts, events, scores, keys, health)
 
 __all__ = ["ROUTERS"]

@@ -1,17 +1,18 @@
 -- One commit of one shard: compare the position's fence, check every type, then write.
 -- A script that fails half-way is not rolled back, so nothing after the first write may fail.
 --
--- KEYS: position, outbox, deadlines, keys to set ..., keys to delete ...
--- ARGV: fence, position, outbox, sets, deletes, deadlines to add, deadlines to remove,
---       values ..., (deadline, identity) ..., identity ...
+-- KEYS: position, outbox, deadlines, counts of days, keys to set ..., keys to delete ...
+-- ARGV: fence, position, outbox, sets, deletes, deadlines to add, deadlines to remove, counts,
+--       values ..., (deadline, identity) ..., identity ..., (field, what to add) ...
 -- Returns 1, or the position that is there instead ("" if none).
 
 local FENCE = 24
 local CHUNK = 2000
 
-local position, outbox, deadlines = KEYS[1], KEYS[2], KEYS[3]
+local position, outbox, deadlines, days = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local sets, deletes = tonumber(ARGV[4]), tonumber(ARGV[5])
 local adds, removes = 2 * tonumber(ARGV[6]), tonumber(ARGV[7])
+local counts = tonumber(ARGV[8])
 
 if redis.call('GETRANGE', position, 0, FENCE - 1) ~= ARGV[1] then
   return redis.call('GET', position) or ''
@@ -23,6 +24,13 @@ if adds + removes > 0 then
   end
 end
 
+if counts > 0 then
+  local kind = redis.call('TYPE', days)['ok']
+  if kind ~= 'hash' and kind ~= 'none' then
+    return redis.error_reply('WRONGTYPE ' .. days .. ' holds a ' .. kind .. ', not a hash')
+  end
+end
+
 local function in_chunks(command, first, count)
   for from = first, first + count - 1, CHUNK do
     redis.call(command, deadlines, unpack(ARGV, from, math.min(from + CHUNK, first + count) - 1))
@@ -30,17 +38,20 @@ local function in_chunks(command, first, count)
 end
 
 for i = 1, sets do
-  redis.call('SET', KEYS[3 + i], ARGV[7 + i])
+  redis.call('SET', KEYS[4 + i], ARGV[8 + i])
 end
-for i = 4 + sets, 3 + sets + deletes do
+for i = 5 + sets, 4 + sets + deletes do
   redis.call('DEL', KEYS[i])
 end
-in_chunks('ZADD', 8 + sets, adds)
-in_chunks('ZREM', 8 + sets + adds, removes)
+in_chunks('ZADD', 9 + sets, adds)
+in_chunks('ZREM', 9 + sets + adds, removes)
 if ARGV[3] == '' then
   redis.call('DEL', outbox)
 else
   redis.call('SET', outbox, ARGV[3])
+end
+for i = 9 + sets + adds + removes, 8 + sets + adds + removes + 2 * counts, 2 do
+  redis.call('HINCRBY', days, ARGV[i], ARGV[i + 1])
 end
 redis.call('SET', position, ARGV[2])
 return 1

@@ -85,6 +85,7 @@ class CommitPlanner:
                     edges=edges.get(s, ()),
                     forget=forget.get(s, ()),
                     deadlines=deadlines.get(s, {}),
+                    volumes=outcome.volumes.get(s, ()),
                 )
             )
             open_deadlines = [d for d in deadlines.get(s, {}).values() if d]

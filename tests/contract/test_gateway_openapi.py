@@ -26,6 +26,7 @@ OPERATIONS = [
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{name}"),
     ("GET", "/v1/clusters"),
+    ("GET", "/v1/forecasts"),
     ("GET", "/v1/scores/stream"),
     ("POST", "/v1/events"),
     ("GET", "/v1/keys"),
