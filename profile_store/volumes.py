@@ -55,7 +55,8 @@ def open_day(positions: Sequence[bytes | None], partitions: int, late_ms: int) -
     reached: dict[int, int] = {}
     for shard, data in enumerate(positions):
         if data:
-            w = Position.decode(data).topics[0].watermark.value
+            topics = Position.decode(data).topics
+            w = topics[0].watermark.value if topics else NONE_MS
             if w != NONE_MS:
                 reached[shard % partitions] = max(w, reached.get(shard % partitions, w))
     return (min(reached.values()) - late_ms) // DAY_MS if reached else None

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from afflux.names import ATTRIBUTES, EVENTS, Identity
+from afflux.volumes import Volume
 from profile_store.contract import Commit, RowRequest, ShardStore
 from profile_store.memory import MemoryShardStore
 from profile_store.redis_store import RedisShardStore
@@ -23,7 +24,7 @@ nonces = st.sampled_from([NONCE, OTHER])
 datasets = st.sampled_from([EVENTS, ATTRIBUTES])
 
 commits = st.builds(
-    lambda shard, expected, version, nonce, outbox, rows, served, attributes, edges, gone, due: (
+    lambda shard, expected, version, nonce, outbox, rows, served, attributes, edges, *others: (
         Commit(
             shard,
             expected,
@@ -33,8 +34,7 @@ commits = st.builds(
             served,
             attributes,
             edges,
-            gone,
-            due,
+            *others,
         )
     ),
     st.integers(0, 1),
@@ -48,6 +48,12 @@ commits = st.builds(
     st.lists(st.tuples(identities, maybe_values), max_size=2, unique_by=lambda edge: edge[0]),
     st.lists(identities, max_size=2),
     st.dictionaries(identities, st.integers(0, 5), max_size=3),
+    st.lists(
+        st.builds(
+            Volume, st.integers(0, 2), st.integers(0, 2), st.integers(1, 3), st.integers(0, 2**40)
+        ),
+        max_size=3,
+    ),
 ).filter(lambda commit: len({a[:2] for a in commit.attributes}) == len(commit.attributes))
 
 reads = st.builds(

@@ -188,8 +188,8 @@ class Worker:
 
 
 def rows_of(dump: Mapping[bytes, object]) -> dict[bytes, object]:
-    """What the log alone decides: fragments, attributes, edges, deadlines; not scores."""
-    return {k: v for k, v in dump.items() if k[:2] in (b"f:", b"a:", b"l:", b"d:") and v}
+    """What the log alone decides: fragments, attributes, edges, deadlines, counts; not scores."""
+    return {k: v for k, v in dump.items() if k[:2] in (b"f:", b"a:", b"l:", b"d:", b"n:") and v}
 
 
 __all__ = [

@@ -101,6 +101,9 @@ def _items(client: redis.Redis) -> Iterator[tuple[bytes, Value]]:
         if client.type(key) == b"zset":
             scored: Any = client.zrange(key, 0, -1, withscores=True)
             yield key, {Identity(member): int(score) for member, score in scored}
+        elif client.type(key) == b"hash":
+            counts: Any = client.hgetall(key)
+            yield key, {Identity(name): int(count) for name, count in counts.items()}
         else:
             value = client.get(key)
             assert isinstance(value, bytes)
