@@ -315,7 +315,7 @@ def _spread(points: F64, k: int, random: np.random.Generator) -> F64:
         total = weight.sum()
         chance = weight / total if total > 0 else None
         centres = np.vstack([centres, points[random.choice(len(points), p=chance)]])
-    return centres
+    return np.asarray(centres)
 
 
 def _squares(points: F64, centres: F64) -> F64:
