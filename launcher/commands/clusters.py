@@ -47,6 +47,14 @@ def clusters(
     out().print(", ".join([*said, f"{found['openings']:,} openings learned"]), style="dim")
 
 
+def words_of(cluster: int | None) -> str:
+    """What the people of a cluster have in common; "" where that is not known."""
+    if cluster is None:
+        return ""
+    known = asyncio.run(_read(with_redis()))["clusters"]
+    return next((str(one["description"]) for one in known if one["id"] == cluster), "")
+
+
 def _table(found: dict[str, Any]) -> Table:
     from rich.table import Table
 

@@ -80,7 +80,11 @@ def test_clusters_and_forecasts_of_a_stack(tmp_path: Path) -> None:
             cluster: int | None = json.loads(answer.stdout)["cluster"]
             return cluster
 
-        assert until(placed) in {
+        person = again[-1]["identityMap"]["crm"][0]["id"]
+        cluster = until(placed)
+        shown = afflux("profile", "get", "crm", person, cwd=up.folder)
+        assert f"in cluster {cluster}: " in shown.stdout
+        assert cluster in {
             c["id"]
             for c in json.loads(afflux("clusters", "--json", cwd=up.folder).stdout)["clusters"]
         }
