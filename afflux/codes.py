@@ -41,6 +41,8 @@ class Code(IntEnum):
     negative_quantity = 26
     out_of_range = 27
     """Money or a quantity that is finite but beyond what sums can hold exactly enough."""
+    placeholder_identity = 28
+    """An identifier such as "null", which would make one person of everybody who has it."""
     # facts that are neither accepted nor rejected
     late = 30
     """Accepted events whose event time is before the watermark (also counted as accepted)."""

@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from afflux import links
+from afflux import consent, links
 from afflux.codes import Code
 from afflux.columns import I64
+from afflux.consent import CONSENT
+from afflux.expiry import expire
 from afflux.identity import Edge, Edges
 from afflux.names import Identity
 from afflux.openings import close
 from afflux.outcome import Control
-from afflux.outcomes import NEVER
 from afflux.position import Position
+from afflux.retraction import retract
 from afflux.workspace import Workspace
 
 
@@ -75,38 +77,66 @@ def apply(work: Workspace, row: int, control: Control, w: int) -> None:
     if control.offset <= rows["last_offset"][row]:
         return
     close(work, np.array([row]), np.array([w]))
-    if control.timestamp <= rows["deleted_at"][row]:
-        return
-    if control.kind == "delete":
+    expire(work, np.array([row]), np.array([w]))
+    if control.kind in CONSENT:
+        consent.say(work, row, control)
+    elif control.timestamp <= rows["deleted_at"][row]:
+        _answer(work, row, control)
+    elif control.kind == "delete":
         _bury(work, row, control)
     elif control.other is not None:
-        _relink(work, row, control, control.other, w)
+        if control.kind == "forget":
+            _forget(work, row, control, control.other, w)
+        else:
+            _relink(work, row, control, control.other, w)
+
+
+def _forget(work: Workspace, row: int, control: Control, other: Identity, w: int) -> None:
+    if links.forget(work, row, other, control.timestamp, w):
+        work.rows["last_offset"][row] = control.offset
+        work.relinked.add(row)
+
+
+def _answer(work: Workspace, row: int, control: Control) -> None:
+    """Who links to a deleted person by an event from before the delete shall not name them."""
+    if control.kind == "edge" and control.other is not None:
+        _tell_to_forget(work, row, control, [control.other])
+
+
+def _tell_to_forget(
+    work: Workspace, row: int, control: Control, others: Sequence[Identity]
+) -> None:
+    edge = Edge(int(work.rows["deleted_at"][row]), control.event_id, False)
+    for rank, other in enumerate(others):
+        links.derive(work, "forget", row, other, edge, control.offset, control.append_time, rank)
 
 
 def _relink(work: Workspace, row: int, control: Control, other: Identity, w: int) -> None:
     edge = Edge(control.timestamp, control.event_id, control.kind == "edge")
     if not links.put(work, row, other, edge, w):
         return
+    work.relinked.add(row)
     work.rows["last_offset"][row] = control.offset
     if control.origin is None:
         links.derive(work, control.kind, row, other, edge, control.offset, control.append_time, 0)
 
 
 def _bury(work: Workspace, row: int, control: Control) -> None:
-    """A tombstone: nothing of the person is left but the time of the delete."""
+    """A tombstone: nothing is left but the time of the delete, and what was said of consent.
+
+    The time is not before that of the last event that was folded, so that no event of theirs can
+    come back by a replay. Everybody who is linked to them is told to forget it.
+    """
     at: I64 = np.array([row])
     blank = work.catalog.new_fragments(1)
+    deleted_at = max(control.timestamp, int(work.rows["last_ts"][row]))
     for name in blank.dtype.names or ():
-        work.rows[name][at] = blank[name]
-    work.rows["deleted_at"][row] = control.timestamp
+        if name != "consent":
+            work.rows[name][at] = blank[name]
+    work.rows["deleted_at"][row] = deleted_at
     work.rows["last_offset"][row] = control.offset
-    work.served[at] = work.catalog.new_served(1)
-    work.opening[at] = -1
-    work.closing[:, row] = NEVER
-    work.deadline[row] = NEVER
-    work.changed[row] = True
-    work.served_changed[row] = False
-    work.last_event[row] = -1
-    work.deleted.add(row)
-    if len(work.edges_of(row)):
+    retract(work, row)
+    edges = work.edges_of(row)
+    if len(edges):
+        _tell_to_forget(work, row, control, [other for other, _ in edges])
         work.edges[row] = Edges()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import heapq
 import struct
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from afflux.names import AffluxError, Identity, ProfileId
 
@@ -18,6 +19,15 @@ MAX_EDGES = 200
 
 UNIQUE_NAMESPACES: frozenset[bytes] = frozenset({b"crm", b"crmid", b"customer", b"household"})
 """A profile has at most one identity of each of these, so a shared device joins no two people."""
+
+MAX_OWNERS = 5
+"""An identity with more live neighbours of one unique namespace is shared by too many people."""
+
+MAX_NEIGHBOURS = 100
+"""So it is with more of one other namespace."""
+
+Why = Literal["unique", "shared", "cap"]
+"""Why an identity does not belong to the profile of its neighbour."""
 
 _EDGE = struct.Struct("<qBHH")  # timestamp, live, bytes of the other identity, of the event id
 _COUNT = struct.Struct("<H")
@@ -91,6 +101,18 @@ class Edges:
             del edges[min(edges, key=lambda i: (_rank(edges[i]), i))]
         return Edges(edges)
 
+    def without(self, other: Identity, until: int) -> Edges:
+        """Without the edge to `other`, where it is not later than `until`; self if there is none.
+
+        >>> e = Edges().put(Identity(b"crm:1"), Edge(5, "a", True))
+        >>> len(e.without(Identity(b"crm:1"), 4)), len(e.without(Identity(b"crm:1"), 5))
+        (1, 0)
+        """
+        old = self._edges.get(other)
+        if old is None or old.timestamp > until:
+            return self
+        return Edges({i: e for i, e in self._edges.items() if i != other})
+
     def encode(self) -> bytes:
         """Canonical bytes: equal edges have equal bytes; b"" when there is none."""
         if not self._edges:
@@ -137,19 +159,41 @@ def namespace(identity: Identity) -> bytes:
     return identity.partition(b":")[0]
 
 
-def component(
+def is_shared(edges: Edges | None, unique: Collection[bytes] = UNIQUE_NAMESPACES) -> bool:
+    """Whether an identity links too many people to say who somebody is: "null", a shop's e-mail.
+
+    So it is with more than MAX_OWNERS live neighbours of one unique namespace, or MAX_NEIGHBOURS of
+    any other. A function of its edges alone.
+    """
+    if edges is None or len(edges) <= MAX_OWNERS:
+        return False
+    counts = Counter(namespace(other).lower() for other in edges.others())
+    return any(n > (MAX_OWNERS if s in unique else MAX_NEIGHBOURS) for s, n in counts.items())
+
+
+class Stitched(NamedTuple):
+    """The identities of one profile, and which neighbours are not among them."""
+
+    taken: list[Identity]
+    """Who was started from first."""
+    left_out: dict[Identity, Why]
+
+
+def stitch(
     start: Identity,
     edges: Callable[[Identity], Edges | None],
     cap: int = MAX_IDENTITIES,
     unique: Collection[bytes] = UNIQUE_NAMESPACES,
-) -> list[Identity]:
-    """Identities of the profile of `start`, itself first: live edges are followed newest first.
+) -> Stitched:
+    """The profile of `start`: live edges are followed newest first.
 
-    A deterministic function of the edges. An identity of a unique namespace (compared in lower
-    case) that the profile already has is left out, with what lies behind it.
+    A deterministic function of the edges. Left out, with what lies behind it, is an identity of a
+    unique namespace (compared in lower case) that the profile already has ("unique"), one that
+    links too many people ("shared"), and what comes after the first `cap` ("cap").
     """
     taken: list[Identity] = []
-    seen: set[Identity] = set()
+    left_out: dict[Identity, Why] = {}
+    seen: set[Identity] = {start}
     spaces: set[bytes] = set()
     queue: list[tuple[int, str, Identity]] = []
 
@@ -160,16 +204,34 @@ def component(
             if edge.live and other not in seen:
                 heapq.heappush(queue, (-edge.timestamp, edge.event_id, other))
 
-    seen.add(start)
     take(start)
-    while queue and len(taken) < cap:
+    alone = is_shared(edges(start), unique)
+    while queue:
         _, _, other = heapq.heappop(queue)
-        space = namespace(other).lower()
-        if other in seen or (space in unique and space in spaces):
+        if other in seen:
             continue
-        seen.add(other)
-        take(other)
-    return taken
+        space = namespace(other).lower()
+        if alone or is_shared(edges(other), unique):
+            left_out[other] = "shared"
+        elif space in unique and space in spaces:
+            left_out[other] = "unique"
+        elif len(taken) >= cap:
+            left_out[other] = "cap"
+        else:
+            seen.add(other)
+            left_out.pop(other, None)
+            take(other)
+    return Stitched(taken, left_out)
+
+
+def component(
+    start: Identity,
+    edges: Callable[[Identity], Edges | None],
+    cap: int = MAX_IDENTITIES,
+    unique: Collection[bytes] = UNIQUE_NAMESPACES,
+) -> list[Identity]:
+    """The identities of the profile of `start`, itself first: see `stitch`."""
+    return stitch(start, edges, cap, unique).taken
 
 
 def profile_id_of(identities: Iterable[Identity]) -> ProfileId:

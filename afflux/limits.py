@@ -9,6 +9,29 @@ HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
+class Silence:
+    """When scores of people without events are made anew, see `afflux/silence.py`."""
+
+    first_ms: int = 4 * DAY_MS
+    """Event time since the last event at which they are for the first time; 0: never."""
+    last_ms: int = 365 * DAY_MS
+    """After so long they are left as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """What is forgotten of people without events, see `afflux/expiry.py`; 0: nothing ever is."""
+
+    profile_ms: int = 0
+    """Event time since the last event until a row goes."""
+    pseudonymous_ms: int = 0
+    """The same for identities of the namespaces `pseudonymous`, where that is sooner."""
+    pseudonymous: tuple[str, ...] = ()
+    score_ms: int = 0
+    """Until the scores go."""
+
+
+@dataclass(frozen=True, slots=True)
 class StepSettings:
     """What a step needs to know of the installation; changing it changes rows."""
 
@@ -18,3 +41,5 @@ class StepSettings:
     """How far an event time may lie past its record's timestamp and still move W."""
     edge_refresh_ms: int = DAY_MS
     """A link that is seen again is stored and sent again when it is so much newer."""
+    silence: Silence = Silence()
+    expiry: Expiry = Expiry()

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from afflux.columns import I64, EventColumns
-from afflux.identity import Edge
+from afflux.identity import Edge, Edges
 from afflux.names import Identity
 from afflux.outcome import Control
 from afflux.shards import murmur2
@@ -56,9 +56,19 @@ def _see_one(
 
 def put(work: Workspace, row: int, other: Identity, edge: Edge, w: int) -> bool:
     """Store the edge of `row` to `other` where it wins; whether it did. `w` is W(o)."""
-    old = work.edges_of(row)
-    new = old.put(other, edge)
-    if new is old:
+    return _keep(work, row, work.edges_of(row).put(other, edge), w)
+
+
+def forget(work: Workspace, row: int, other: Identity, until: int, w: int) -> bool:
+    """Drop the edge of `row` to a person who was deleted; whether there was one.
+
+    A link that was made after the delete, `until`, stays. `w` is W(o).
+    """
+    return _keep(work, row, work.edges_of(row).without(other, until), w)
+
+
+def _keep(work: Workspace, row: int, new: Edges, w: int) -> bool:
+    if new is work.edges_of(row):
         return False
     work.edges[row] = new
     live = new.live

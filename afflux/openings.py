@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afflux.columns import F64, I64, U8, Bool
+from afflux.consent import refused
 from afflux.examples import LABEL_UNCERTAIN
 from afflux.features.channels import channel_of_kind
 from afflux.outcomes import NEVER, Masks, Rules, deadlines
@@ -28,6 +29,9 @@ def candidates(work: Workspace, s: Stretch) -> Masks:
     spaced = (opened == 0) | (s.ts >= opened + work.catalog.openings.gap_ms)
     if work.catalog.openings.kinds:
         spaced &= work.catalog.opening_kind[s.kind]
+    may_not = refused(work)
+    if may_not is not None:
+        spaced &= ~may_not[s.row]
     if not some(spaced):
         return mask
     spaced &= s.ts >= largest_before(s.ts, rows["last_ts"][s.row], s.start)

@@ -19,7 +19,8 @@ from afflux.volumes import Volume
 class Control:
     """A control record, signature checked.
 
-    kind: "edge" (a link seen at another identity's shard), "unlink", "delete", "tick".
+    kind: "edge" (a link seen at another identity's shard), "unlink", "forget" (the other end was
+    deleted), "delete", "opt_out" and "opt_in" (of being scored), "tick".
     """
 
     kind: str
@@ -32,7 +33,7 @@ class Control:
     identity_hash: int
     """murmur2 of `identity`. Of a tick the number of its partition: it counts in that shard."""
     other: Identity | None = None
-    """The other end of an edge or unlink."""
+    """The other end of an edge or unlink; of a forget who was deleted."""
     event_id: str = ""
     """The event that made it."""
     origin: tuple[int, int, int] | None = None
@@ -97,6 +98,8 @@ class Fetched:
     """Row whose profile the linked fragment belongs to, ascending."""
     linked: NDArray[np.void] | None = None
     """Fragments of linked identities (other rows of the same profile), aligned to it."""
+    due: I64 = field(default_factory=lambda: np.empty(0, np.int64))
+    """Stored deadline of each row that was found due, 0 of the others; may be left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +114,18 @@ class StepOutcome:
     fragment_changed: Bool
     served_changed: Bool
     event_ids: Mapping[int, str]
-    """Row -> id of the event that its scores are as of (rows of `scored`)."""
+    """Row -> id of the event that its scores are as of (rows of `scored`); "" of a silent one."""
     scored: I32
-    """Rows with new scores: the owners to announce."""
+    """Rows with new scores, by events or by their silence: the owners to announce."""
     deleted: I32
-    """Rows that became tombstones: served row, attributes, edges go; scores are retracted."""
+    """Rows whose scores are retracted: they became tombstones (attributes and edges go too), or
+    may no longer be scored."""
+    expired: I64
+    """Rows of which nothing is known any more: the fragment goes."""
+    unscored: I64
+    """Rows whose served row goes for their silence; scores are retracted."""
     deadline: I64
-    """(rows,) earliest open deadline, 0 where none."""
+    """(rows,) when the row is to be looked at next, 0 for never."""
     deadline_moved: Bool
     closed: NDArray[np.void]
     """dtype `catalog.closed`."""
@@ -129,5 +137,8 @@ class StepOutcome:
     """Shard -> its position after the step (same version as before; the shell sets the next)."""
     counters: Mapping[int, U64]
     """Shard -> what this step added, already inside `positions`."""
+    relinked: I32 = field(default_factory=lambda: np.empty(0, np.int32))
+    """Rows whose links a control record changed: owners to announce again, with whom they belong
+    to after the commit."""
     volumes: Mapping[int, Sequence[Volume]] = field(default_factory=dict)
     """Shard -> what this step adds to its days."""

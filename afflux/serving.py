@@ -7,31 +7,45 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from afflux.columns import I32, I64
+from afflux.columns import I32, I64, Bool
+from afflux.consent import scorable
 from afflux.scoring import Scorer, Scores, buckets
 from afflux.workspace import Rows, Workspace
 
 
-def score(work: Workspace, scorer: Scorer) -> I32:
-    """One call of the scorer for all openings and all touched owners; returns the owners.
+def score(work: Workspace, scorer: Scorer, silent: I64, silent_at: I64) -> I32:
+    """One call of the scorer for all openings, touched owners, silent ones; returns the owners.
 
+    silent: rows without an event, ascending; silent_at: time that they are scored as of.
     Where the last event of an owner is an opening, its vector is the owner's too.
     """
-    owners = (work.last_event >= 0).nonzero()[0]
+    owners = scorable(work, (work.last_event >= 0).nonzero()[0])
+    allowed = scorable(work, silent)
+    if len(allowed) < len(silent):
+        silent, silent_at = allowed, silent_at[np.isin(silent, allowed)]
     moved = work.opened_by[owners, 0] != work.last_event[owners]
     others = owners[moved]
+    at = work.rows["last_ts"][owners]
+    # A late event of a person who was scored for a silence does not take the score back in time.
+    at[moved] = np.maximum(at[moved], work.served["as_of_ts"][others])
     vectors = work.vectors
-    if len(others) or not vectors:
-        vectors = [*vectors, work.matrix(others, work.rows["last_ts"][others])]
+    if len(others) or not (vectors or len(silent)):
+        vectors = [*vectors, work.matrix(others, at[moved])]
+    if len(silent):
+        vectors = [*vectors, work.matrix(silent, silent_at)]
     matrix = vectors[0] if len(vectors) == 1 else np.concatenate(vectors)
     scores = scorer.score(matrix)
     place = work.opened_by[owners, 1]
     place[moved] = work.openings + np.arange(len(others))
+    if len(silent):
+        first = work.openings + len(others)
+        place = np.concatenate([place, np.arange(first, first + len(silent))])
+        owners, at = np.concatenate([owners, silent]), np.concatenate([at, silent_at])
     if work.openings:
         _serve_openings(work, scorer, scores)
         _complete_closed(work, scorer, scores)
     if len(owners):
-        _serve_owners(work, scorer, scores, owners, place)
+        _serve_owners(work, scorer, scores, owners, place, at)
         if scorer.clusters is not None:
             known = work.served["cluster"][owners]
             work.served["cluster"][owners] = scorer.clusters.assign(matrix[place], known)
@@ -44,22 +58,33 @@ def _serve_openings(work: Workspace, scorer: Scorer, scores: Scores) -> None:
     work.served["slot_version"][row, slot] = scorer.versions
 
 
-def _serve_owners(work: Workspace, scorer: Scorer, scores: Scores, owners: I64, place: I64) -> None:
-    served = work.served
+def _serve_owners(
+    work: Workspace, scorer: Scorer, scores: Scores, owners: I64, place: I64, at: I64
+) -> None:
+    work.served["as_of_ts"][owners] = at
+    work.served["as_of_offset"][owners] = work.rows["last_offset"][owners]
+    put_scores(work.served, owners, scorer, scores, place, work.catalog.rules.amount)
+    work.served_changed[owners] = True
+
+
+def put_scores(
+    served: NDArray[np.void], owners: I64, scorer: Scorer, scores: Scores, place: I64, amount: Bool
+) -> None:
+    """Write the scores at `place` into the served rows `owners`; old values become previous ones.
+
+    amount: which of the models tell an amount.
+    """
     value, percentile = scores.value[place], scores.percentile[place]
-    served["as_of_ts"][owners] = work.rows["last_ts"][owners]
-    served["as_of_offset"][owners] = work.rows["last_offset"][owners]
     served["previous"][owners] = served["value"][owners]
     served["value"][owners] = value
     served["interval"][owners] = scores.interval[place]
     served["version"][owners] = scorer.versions
     served["percentile"][owners] = percentile
-    served["bucket"][owners] = buckets(value, percentile, work.catalog.rules.amount)
+    served["bucket"][owners] = buckets(value, percentile, amount)
     served["trusted"][owners] = scorer.trusted
     served["factor"][owners] = scores.factor[place]
     served["contribution"][owners] = scores.contribution[place]
     served["factor_value"][owners] = scores.factor_value[place]
-    work.served_changed[owners] = True
 
 
 def _complete_closed(work: Workspace, scorer: Scorer, scores: Scores) -> None:

@@ -10,16 +10,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from afflux import controls, counting, links, openings, serving
+from afflux import controls, counting, expiry, links, openings, serving, visits
 from afflux.catalog import Catalog
 from afflux.codes import Code
-from afflux.columns import I32, I64, Bool, EventColumns
+from afflux.columns import I32, I64, EventColumns
 from afflux.controls import Selected
 from afflux.counting import Counters
 from afflux.fold import admit, fold
 from afflux.limits import StepSettings as StepSettings
 from afflux.outcome import Batch, Fetched, StepOutcome
-from afflux.outcomes import NEVER
 from afflux.position import Position, Watermark
 from afflux.scoring import Scorer
 from afflux.segments import filled, some
@@ -68,11 +67,12 @@ def step_together(
 
     spans: of different partitions and one topic. Records of other shards, and records below the
     position of their shard, are skipped, but move W. All rows of `fetched` in these shards whose
-    deadline is before W at the end of their span are closed, but none from `close_before` on: a
-    wave that is too large for one commit is closed by several steps over an empty batch
-    (base == end). events: `all_events(spans)`, where the caller has them.
+    deadline is before W at the end of their span are closed, or scored for their silence, but none
+    from `close_before` on: a wave that is too large for one commit is handled by several steps over
+    an empty batch (base == end). events: `all_events(spans)`, where the caller has them.
     """
     work = Workspace(fetched, catalog, settings)
+    work.lifetime = expiry.lifetimes(settings.expiry, fetched.identities)
     topic, passage = spans[0].batch.topic, all_passages(spans)
     events = all_events(spans) if events is None else events
     chosen = controls.select(
@@ -82,11 +82,25 @@ def step_together(
     counters, volumes = Counters(list(positions)), Volumes()
     start = _starts(fetched.shard, positions, topic)
     _fold_stages(work, events, passage, start, chosen, counters, volumes)
-    _close_due(work, start < _FAR, spans, close_before)
-    scored = serving.score(work, scorer)
+    clock = visits.Clock.of(work, spans, positions, close_before)
+    advancing = (start < _FAR).nonzero()[0]
+    openings.close(work, advancing, clock.limit[advancing])
+    expiry.expire(work, advancing, clock.limit[advancing])
+    unscored = visits.unscored(work, clock)
+    scored = serving.score(work, scorer, *visits.silent(work, clock))
     counters.add_pairs([(s, int(c)) for s, c in chosen.counts])
     counters.add_pairs([pair for span in spans for pair in counting.rejected(span, positions)])
-    return _outcome(work, spans, events.event_ids, positions, counters, volumes, chosen, scored)
+    return _outcome(
+        work,
+        spans,
+        events.event_ids,
+        positions,
+        counters,
+        volumes,
+        chosen,
+        (scored, unscored),
+        clock,
+    )
 
 
 def _starts(shard: I32, positions: Mapping[int, Position], topic: int) -> I64:
@@ -142,41 +156,20 @@ def _fold_stage(
 ) -> None:
     if not len(index):
         return
-    s = stretch(events, passage, index)
-    codes, admitted = admit(work, s)
-    shard = work.fetched.shard[s.row]
-    counters.add(shard, codes)
-    late = s.ts < s.before
-    if some(late):
-        late &= codes == int(Code.accepted)
-        counters.add(shard[late], filled(int(late.sum()), _LATE))
-    if len(events.link_event):
-        links.see(work, events, passage, admitted.index)
-    a = admitted
-    new = a.start & (work.rows["first_ts"][a.row] == 0)
-    volumes.add(work.fetched.shard[a.row], a.ts, a.kind, a.amount, new)
-    fold(work, admitted)
-
-
-def _close_due(
-    work: Workspace, advancing: Bool, spans: Sequence[Span], close_before: int | None
-) -> None:
-    rows = advancing.nonzero()[0]
-    ends = [_limit(span, close_before) for span in spans]
-    if len(spans) == 1 or not len(rows):
-        limit = filled(len(rows), ends[0])
-    else:
-        shard = work.fetched.shard[rows]
-        of_shard = filled(int(shard.max()) + 1, ends[0])
-        for span, end in zip(spans, ends, strict=True):
-            of_shard[[s for s in span.shards if s < len(of_shard)]] = end
-        limit = of_shard[shard]
-    openings.close(work, rows, limit)
-
-
-def _limit(span: Span, close_before: int | None) -> int:
-    end = span.passage.end.value
-    return end if close_before is None else min(end, close_before)
+    for s in expiry.lives(work, stretch(events, passage, index)):
+        codes, admitted = admit(work, s)
+        shard = work.fetched.shard[s.row]
+        counters.add(shard, codes)
+        late = s.ts < s.before
+        if some(late):
+            late &= codes == int(Code.accepted)
+            counters.add(shard[late], filled(int(late.sum()), _LATE))
+        if len(events.link_event):
+            links.see(work, events, passage, admitted.index)
+        a = admitted
+        new = a.start & (work.rows["first_ts"][a.row] == 0)
+        volumes.add(work.fetched.shard[a.row], a.ts, a.kind, a.amount, new)
+        fold(work, admitted)
 
 
 def _outcome(
@@ -187,23 +180,29 @@ def _outcome(
     counters: Counters,
     volumes: Volumes,
     chosen: Selected,
-    scored: I32,
+    served: tuple[I32, I64],
+    clock: visits.Clock,
 ) -> StepOutcome:
-    last, added = work.last_event, counters.by_shard()
+    scored, unscored = served
+    last, added = work.last_event[scored].tolist(), counters.by_shard()
+    deadline, moved = visits.next_visits(work, clock)
     return StepOutcome(
         fragment=work.rows.packed(),
         served=work.served,
         fragment_changed=work.changed,
         served_changed=work.served_changed,
-        event_ids={r: ids[i] for r, i in zip(scored.tolist(), last[scored].tolist(), strict=True)},
+        event_ids={r: ids[i] if i >= 0 else "" for r, i in zip(scored.tolist(), last, strict=True)},
         scored=scored,
         deleted=np.array(sorted(work.deleted), np.int32),
-        deadline=np.where(work.deadline < NEVER, work.deadline, 0),
-        deadline_moved=work.deadline != work.was_deadline,
+        expired=(work.expired & ~work.changed).nonzero()[0],
+        unscored=unscored,
+        deadline=deadline,
+        deadline_moved=moved,
         closed=serving.closed(work),
         edges=work.edges,
         derived=links.addressed(work.derived),
         positions=counting.moved(spans, positions, added, chosen),
         counters=added,
+        relinked=np.array(sorted(work.relinked), np.int32),
         volumes=volumes.by_shard(),
     )

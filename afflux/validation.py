@@ -26,6 +26,9 @@ MAX_ID_BYTES = 512
 MAX_AMOUNT = 1e15
 """Money of an event, and its quantity: beyond it float64 loses the cents."""
 
+PLACEHOLDERS = frozenset({"null", "undefined", "none", "nil", "nan"})
+"""What programs write where there is no identifier."""
+
 _FEW = 16
 """So few values are compared faster by Python than by NumPy."""
 
@@ -37,6 +40,8 @@ class Rules:
     max_identities: int = 20
     skew_ms: int = 300_000
     horizon_ms: int = 10 * 365 * DAY_MS
+    placeholders: frozenset[str] = PLACEHOLDERS
+    """Identifiers that stand for nobody, in lower case; looked for where texts are at hand."""
 
 
 def check(events: Candidates, rules: Rules) -> U8:

@@ -147,6 +147,12 @@ class Workspace:
         """Only the changed ones."""
         self.derived: list[Control] = []
         self.deleted: set[int] = set()
+        self.lifetime: I64 | None = None
+        """Row -> how long it lives after its last event, where rows expire at all."""
+        self.expired: Bool = np.zeros(n, np.bool_)
+        """Rows that expired, though events may have followed."""
+        self.relinked: set[int] = set()
+        """Rows whose links a control record changed."""
 
     def edges_of(self, row: int) -> Edges:
         """Edges of a row as they are now."""

@@ -2,9 +2,10 @@
 
     python benchmarks/learner_bench.py [--examples 20000] [--river 3000]
 
-"learn" is scaler and descent alone, in blocks as the learn plane cuts them. "learner" adds the test
-on the served value, repeats, calibration and the window of percentiles. "snapshot" is taking,
-encoding and hashing one, per snapshot.
+"learn" is the linear model alone, in blocks as the learn plane cuts them. "learner" adds the test
+of what was served, by segment and for drift too, repeats, calibration, intervals and the window of
+percentiles; challengers learn and are judged in shadow. "snapshot" is taking, encoding and hashing
+one, per snapshot.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from afflux.catalog import Catalog
 from afflux.examples import ExampleColumns
 from afflux.names import Identity
 from models import default_models, discover
+from models.challengers import challenged
 from models.contract import LinearLearner, Model
 from models.learner import slices
 from models.learners import linear_learner
@@ -29,7 +31,7 @@ from models.model_learner import ModelLearner
 from models.river_learner import RiverLearner
 from models.snapshot import encode, version_of
 
-_BLOCK = 64
+_BLOCK = 128
 _REPEATS = 5
 
 
@@ -48,6 +50,8 @@ def main() -> None:
         rows = [
             ("learn", cost(partial(linear_learner, model, features), of_arrays)),
             ("learner", learner_cost(model, features, of_arrays)),
+            ("learner, 1 challenger", learner_cost(_challenged(model, 1), features, of_arrays)),
+            ("learner, 2 challengers", learner_cost(_challenged(model, 2), features, of_arrays)),
         ]
         if model.pipeline is not None:
             of_river = next(slices(of_arrays, options.river))
@@ -78,6 +82,13 @@ def learner_cost(model: Model, features: Sequence[str], examples: ExampleColumns
     return _median(run, lambda: ModelLearner(model, features)) / len(examples)
 
 
+def _challenged(model: Model, count: int) -> Model:
+    """The model with the first so many standard challengers."""
+    names = [f"{model.spec.name}:{recipe}" for recipe in ("fast_forget", "long_memory")[:count]]
+    (made,) = challenged([model], names)
+    return made
+
+
 def snapshot_cost(
     model: Model, features: Sequence[str], examples: ExampleColumns
 ) -> tuple[int, float]:
@@ -97,7 +108,7 @@ def examples_of(model: Model, features: int, n: int) -> ExampleColumns:
         deadline=np.arange(n, dtype=np.int64),
         identities=[Identity(b"household:%d" % i) for i in range(n)],
         models=[model.spec.name] * n,
-        open_ts=np.arange(n, dtype=np.int64),
+        open_ts=np.arange(n, dtype=np.int64) - n // 4,
         open_offset=np.arange(n, dtype=np.int64),
         vector=random.normal(1, 1, (n, features)).astype(np.float16),
         served=(random.random(n) * (100 if amount else 1)).astype(np.float32),

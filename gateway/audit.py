@@ -25,6 +25,22 @@ class Audit:
         """Profiles were read; None for a person who is not known."""
         self._write(key, "read", profiles=list(profiles), fields=_tops(fields))
 
+    def exported(self, key: str, profile: str) -> None:
+        """All that is kept of a person was handed out."""
+        self._write(key, "export", profile=profile)
+
+    def deleted(self, key: str, profile: str, receipt: str) -> None:
+        """A person is to be forgotten."""
+        self._write(key, "delete", profile=profile, receipt=receipt)
+
+    def consented(self, key: str, profile: str, scoring: bool) -> None:
+        """A person may, or may not, be scored."""
+        self._write(key, "consent", profile=profile, scoring=scoring)
+
+    def linked(self, key: str, profiles: Iterable[str], together: bool) -> None:
+        """Two identities were linked, or their link was cut, by hand."""
+        self._write(key, "link" if together else "unlink", profiles=list(profiles))
+
     def subscribed(self, key: str, everybody: bool, all_models: bool) -> None:
         """Score updates go out from now on, of one person or of everybody."""
         # Names of models are as they were sent, and could be anything.

@@ -20,6 +20,7 @@ from gateway.score_hub import ScoreHub, ScoreLog
 from gateway.settings import GatewaySettings
 from gateway.subscriptions import Subscriptions
 from streams.ports import Delivery
+from streams.privacy.desk import PrivacyDesk
 
 
 def build_context(
@@ -30,10 +31,13 @@ def build_context(
     delivery: Callable[[], Delivery],
     hub: ScoreHub,
     log: ScoreLog,
+    desk: PrivacyDesk,
     *,
     open_without_keys: bool,
 ) -> Context:
     """The services of a gateway. delivery: called when there are events to produce."""
+    profiles = ProfileReading(reader, settings.cached_profiles)
+    hub.on_retraction(profiles.forget)
     audit = Audit()
     rates = Rates(settings.requests_per_s, settings.burst)
     return Context(
@@ -41,11 +45,12 @@ def build_context(
         keys=keys,
         gate=Gate(keys, rates, audit, open_without=open_without_keys),
         audit=audit,
-        profiles=ProfileReading(reader, settings.cached_profiles),
+        profiles=profiles,
         models=ModelQuality(reader, models),
         clusters=ClusterReading(reader),
         forecasts=ForecastReading(reader),
         ingest=Ingest(delivery, settings),
-        subscriptions=Subscriptions(hub, log, settings),
+        subscriptions=Subscriptions(hub, log, settings, reader.deleted_at),
+        privacy=desk,
         health=Health(reader, hub),
     )

@@ -15,6 +15,7 @@ from gateway.model_quality import ModelQuality
 from gateway.profile_reading import ProfileReading
 from gateway.settings import GatewaySettings
 from gateway.subscriptions import Subscriptions
+from streams.privacy.desk import PrivacyDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,4 +32,5 @@ class Context:
     forecasts: ForecastReading
     ingest: Ingest
     subscriptions: Subscriptions
+    privacy: PrivacyDesk
     health: Health

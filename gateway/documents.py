@@ -85,6 +85,7 @@ class ProfileDocument(Document):
     features: dict[str, float] = {}
     scores: dict[str, ScoreDocument] = {}
     open_examples: list[ExampleDocument] = []
+    opted_out: int | None = None
     cluster: int | None = None
 
 
@@ -181,6 +182,129 @@ class AcceptedDocument(Document):
     """So many events are in Kafka, acknowledged by all replicas."""
 
     accepted: int
+
+
+class AskedDocument(Document):
+    """A request is in Kafka; the receipt tells how far it is."""
+
+    receipt: str
+
+
+class LinkDocument(Document):
+    """A link of an identity. state: linked or unlinked; since: event time, ms."""
+
+    other: str
+    since: int
+    by_event: str
+    state: Literal["linked", "unlinked"]
+
+
+class PairDocument(Document):
+    """A link between two identities, as the later word of its ends has it."""
+
+    one: str
+    other: str
+    since: int
+    by_event: str
+    state: Literal["linked", "unlinked"]
+
+
+class LeftOutDocument(Document):
+    """A neighbour that does not belong to the profile."""
+
+    identity: str
+    reason: Literal["unique", "shared", "cap"]
+    because: str
+
+
+class BridgeDocument(Document):
+    """Whose removal would split the graph, and into parts of which sizes."""
+
+    identity: str
+    betweenness: float
+    parts: list[int]
+
+
+class IdentitiesDocument(Document):
+    """Who belongs together, by which links, and who does not, and why."""
+
+    identity: str
+    profile_id: str
+    identities: list[str]
+    links: list[PairDocument]
+    left_out: list[LeftOutDocument]
+    shared: list[str]
+    reachable: int
+    bridge: BridgeDocument | None
+
+
+class ToldDocument(Document):
+    """So many identities are told, in Kafka."""
+
+    told: int
+
+
+class KeptDocument(BaseModel):
+    """All rows of one identity; what there is not is left out."""
+
+    identity: str
+    fragments: list[dict[str, Any]] = []
+    attributes: dict[str, Any] = {}
+    links: list[LinkDocument] = []
+    served: dict[str, Any] = {}
+
+
+class HoldingDocument(Document):
+    """A topic that may have records of a person, and in which partitions."""
+
+    topic: str
+    holds: str
+    partitions: list[int]
+
+
+class DossierDocument(Document):
+    """All that is kept of a person: the profile, every stored row, topics with records of them."""
+
+    profile: ProfileDocument | None
+    identities: list[KeptDocument]
+    topics: list[HoldingDocument]
+
+
+class StoreDoneDocument(Document):
+    """What was done in a store."""
+
+    store: str
+    held: str
+    done: str
+
+
+class TopicDoneDocument(BaseModel):
+    """What was done in a topic; by when its values and keys are gone, ms, null: no promise."""
+
+    topic: str
+    held: str
+    done: str
+    values_gone_by: int | None = None
+    keys_gone_by: int | None = None
+    why: str = ""
+
+
+class ModelDoneDocument(Document):
+    """What a model still does."""
+
+    model: str
+    done: str
+
+
+class ReceiptDocument(Document):
+    """How far a request is. done: folded by all owners, and announced."""
+
+    receipt: str
+    state: Literal["pending", "done"]
+    requested_at: int
+    stores: list[StoreDoneDocument]
+    topics: list[TopicDoneDocument]
+    models: list[ModelDoneDocument]
 
 
 class KeyDocument(Document):

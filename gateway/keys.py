@@ -27,9 +27,9 @@ class Scope(StrEnum):
     ingest = "ingest"
     """Hand in events."""
     privacy = "privacy"
-    """Delete people."""
+    """See all that is kept of people, delete them, keep their consent."""
     admin = "admin"
-    """See the keys."""
+    """See the keys, link identities and cut links."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,16 @@ from gateway.score_log import KafkaScoreLog
 from gateway.settings import GatewaySettings
 from profile_store import AsyncProfileStore
 from streams.delivery import KafkaDelivery
+from streams.privacy.desk import PrivacyDesk
+from streams.privacy.live_configs import live_configs
 from streams.settings import StreamSettings
 
 
 class Live:
     """Make it in a running event loop; it connects to nothing before the application starts.
 
-    `app` owns the store and closes it at its end.
+    `app` owns the store and closes it at its end. secret: signs control records; without one
+    nobody can be deleted here.
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class Live:
         streams: StreamSettings,
         *,
         open_without_keys: bool,
+        secret: bytes = b"",
     ) -> None:
         self._streams, self._store = streams, store
         self._delivery: KafkaDelivery | None = None
@@ -47,6 +51,7 @@ class Live:
             self._producer,
             self._hub,
             self._log,
+            PrivacyDesk(store, self._producer, live_configs(streams), secret),
             open_without_keys=open_without_keys,
         )
         self.app = create_app(context, self._lifespan)

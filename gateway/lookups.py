@@ -33,6 +33,7 @@ class Lookup(BaseModel):
     people: list[Person] = Field(min_length=1)
     fields: list[Annotated[str, Field(pattern=rf"^{FIELD}$")]] | None = Field(None, min_length=1)
     at: int | None = Field(None, ge=0, le=LAST_MS)
+    fresh: bool = False
 
 
 def parse_lookup(body: Any) -> Lookup:

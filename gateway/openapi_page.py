@@ -12,11 +12,13 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from gateway.documents import ProblemDocument
 from gateway.event_schema import event_schema
 from gateway.lookups import Lookup
+from gateway.routes.identities import Pair
 
 _REF = "#/components/schemas/{model}"
 _READ_BY_HAND: list[tuple[type[BaseModel], JsonSchemaMode]] = [
     (ProblemDocument, "serialization"),
     (Lookup, "validation"),
+    (Pair, "validation"),
 ]
 _UNUSED = ("HTTPValidationError", "ValidationError")
 

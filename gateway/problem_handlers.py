@@ -12,6 +12,7 @@ from starlette.responses import Response
 from gateway.problems import Fault, Problem
 from profile_store import StoreError, StoreUnavailable
 from streams.errors import BrokerUnavailable, MessageRefused
+from streams.privacy.desk import NoSecret
 
 log = logging.getLogger("afflux.gateway")
 
@@ -26,6 +27,7 @@ def answer_with_problems(app: FastAPI) -> None:
     app.add_exception_handler(StoreError, _store)
     app.add_exception_handler(BrokerUnavailable, _broker)
     app.add_exception_handler(MessageRefused, _refused)
+    app.add_exception_handler(NoSecret, _no_secret)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -64,6 +66,11 @@ async def _broker(request: Request, error: Exception) -> Response:
 async def _refused(request: Request, error: Exception) -> Response:
     log.error("%s", error)
     return _later("Kafka does not take these events now")
+
+
+async def _no_secret(request: Request, error: Exception) -> Response:
+    log.error("%s", error)
+    return _later("this gateway has no key to sign with")
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

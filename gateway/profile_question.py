@@ -43,6 +43,14 @@ PARAMETERS: list[dict[str, Any]] = [
         "description": "Time of the features, ms; without it: of the last event.",
     },
     {
+        "name": "fresh",
+        "in": "query",
+        "required": False,
+        "schema": {"type": "boolean", "default": False},
+        "description": "Scores made anew by the newest models: for `at`, else for where event time "
+        "stands in the partition of this identity.",
+    },
+    {
         "name": "If-None-Match",
         "in": "header",
         "required": False,
@@ -64,14 +72,17 @@ def profile_question(request: Request) -> tuple[str, str, Wanted]:
     if not id:
         faults.append(Fault("an id is not empty", parameter="id"))
     if not request.scope["query_string"]:
-        fields = at = None
+        fields = at = fresh = None
     else:
-        fields, at = request.query_params.get("fields"), request.query_params.get("at")
+        given = request.query_params
+        fields, at, fresh = given.get("fields"), given.get("at"), given.get("fresh")
     if fields is not None and not _FIELDS_FORM.fullmatch(fields):
         faults.append(Fault("not names of fields, separated by commas", parameter="fields"))
     if at is not None and not (_NUMBER.fullmatch(at) and int(at) <= LAST_MS):
         faults.append(Fault(f"not milliseconds from 0 to {LAST_MS}", parameter="at"))
+    if fresh not in (None, "true", "false"):
+        faults.append(Fault("true or false", parameter="fresh"))
     if faults:
         raise Problem(422, "parameters do not fit", faults)
     wanted = tuple(fields.split(",")) if fields else None
-    return namespace, id, Wanted(wanted, None if at is None else int(at))
+    return namespace, id, Wanted(wanted, None if at is None else int(at), fresh == "true")

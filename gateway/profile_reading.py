@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from afflux.names import Identity
 from gateway.access import Caller
 from gateway.recent_answers import RecentAnswers
 from profile_store.found import Found
 from profile_store.volumes import DailyVolumes
 
-FORM = 1
+FORM = 2
 """Of the answers: a change of what they look like changes their marks."""
 
 
@@ -26,8 +27,13 @@ class ProfileReader(Protocol):
         fields: Sequence[str] | None = None,
         policy: None = None,
         at: int | None = None,
+        fresh: bool = False,
     ) -> Found:
         """Rows of these people."""
+        ...
+
+    async def deleted_at(self, identities: Sequence[Identity]) -> list[int]:
+        """Event time of the delete of each, 0 for those who were not deleted."""
         ...
 
     async def snapshots(self, models: Sequence[str]) -> list[bytes | None]:
@@ -41,10 +47,14 @@ class ProfileReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is asked of each profile. fields: None for all. at: time of the features, ms."""
+    """What is asked of each profile. fields: None for all. at: time of the features, ms.
+
+    fresh: scores are made anew, for `at` or for where event time stands.
+    """
 
     fields: tuple[str, ...] | None = None
     at: int | None = None
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +73,17 @@ class ProfileReading:
         self._reader = reader
         self._recent = RecentAnswers(cached)
 
+    def forget(self) -> None:
+        """Drop all answers that are kept: somebody was deleted."""
+        self._recent.clear()
+
     async def one(
         self, caller: Caller, namespace: str, id: str, wanted: Wanted, marks: frozenset[str]
     ) -> tuple[Answer, bool]:
         """The profile of a person, and whether its mark is one of `marks`: then without a body."""
-        found = await self._reader.find([(namespace, id)], wanted.fields, None, wanted.at)
+        found = await self._reader.find(
+            [(namespace, id)], wanted.fields, None, wanted.at, wanted.fresh
+        )
         (stored,) = found.marks()
         mark = _mark(stored, caller, wanted)
         answer = self._recent.get(mark)
@@ -81,13 +97,13 @@ class ProfileReading:
         self, caller: Caller, people: Sequence[tuple[str, str]], wanted: Wanted
     ) -> list[Answer]:
         """Profiles of many, in their order, in one go."""
-        found = await self._reader.find(people, wanted.fields, None, wanted.at)
+        found = await self._reader.find(people, wanted.fields, None, wanted.at, wanted.fresh)
         return [_answer("", caller, profile) for profile in await found.profiles()]
 
 
 def _mark(stored: str, caller: Caller, wanted: Wanted) -> str:
     """All that the answer depends on."""
-    parts = [FORM, stored, sorted(caller.namespaces), wanted.fields, wanted.at]
+    parts = [FORM, stored, sorted(caller.namespaces), wanted.fields, wanted.at, wanted.fresh]
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
 
 

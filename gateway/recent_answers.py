@@ -22,6 +22,10 @@ class RecentAnswers:
             self._answers[mark] = answer
         return answer
 
+    def clear(self) -> None:
+        """Keep nothing."""
+        self._answers.clear()
+
     def put(self, mark: str, answer: Answer) -> None:
         """Keep an answer, in place of the one that was asked for least lately."""
         if self._most:

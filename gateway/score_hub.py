@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -85,6 +85,7 @@ class ScoreHub:
         self._subscribers: WeakSet[Subscriber] = WeakSet()
         self._end: Cursor | None = None
         self._closed = False
+        self._when_retracted: list[Callable[[], None]] = []
 
     @property
     def end(self) -> Cursor | None:
@@ -96,6 +97,15 @@ class ScoreHub:
         self._end = end
         for subscriber in list(self._subscribers):
             subscriber.put(updates)
+
+    def on_retraction(self, call: Callable[[], None]) -> None:
+        """Call this whenever scores of somebody were retracted."""
+        self._when_retracted.append(call)
+
+    def retracted(self) -> None:
+        """There was a null value: somebody was deleted, or may no longer be scored."""
+        for call in self._when_retracted:
+            call()
 
     def lost(self) -> None:
         """The reader starts anew: everybody comes back, with the place where they were."""

@@ -106,6 +106,8 @@ class KafkaScoreLog:
     ) -> None:
         end = Cursor.of(name, {p: offset for (_, p), offset in reader.positions.items()})
         updates = _updates(records)
+        if any(record.value is None for record in records):
+            self._tell(hub.retracted)
         self._tell(lambda: hub.publish(updates, end))
 
     def _tell(self, what: Callable[[], None]) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
+from afflux.names import Identity
 from gateway.access import Caller
 from gateway.cursors import Cursor
 from gateway.problems import Problem
 from gateway.score_hub import LoggedUpdate, ScoreHub, ScoreLog, Subscriber
 from gateway.settings import GatewaySettings
+from profile_store import StoreError
 from streams.errors import BrokerUnavailable
 from streams.newest import Newest, chosen
 
@@ -31,8 +33,16 @@ class Choice:
 class Subscriptions:
     """Streams of server-sent events."""
 
-    def __init__(self, hub: ScoreHub, log: ScoreLog, settings: GatewaySettings) -> None:
+    def __init__(
+        self,
+        hub: ScoreHub,
+        log: ScoreLog,
+        settings: GatewaySettings,
+        deleted_at: Callable[[Sequence[Identity]], Awaitable[Sequence[int]]],
+    ) -> None:
+        """deleted_at: the event time of each one's delete, 0 for those who were not deleted."""
         self._hub, self._log, self._settings = hub, log, settings
+        self._deleted_at = deleted_at
 
     def open(
         self, caller: Caller, choice: Choice, last: Cursor | None, from_start: bool
@@ -67,7 +77,7 @@ class Subscriptions:
                         shown = _shown(caller, choice, newest, one.update)
                         if shown is not None:
                             yield _event(cursor, shown)
-        except BrokerUnavailable:
+        except (BrokerUnavailable, StoreError):
             return  # the client comes back where it was
         finally:
             self._hub.leave(subscriber)
@@ -78,10 +88,30 @@ class Subscriptions:
         """What was missed, then what comes; nothing where it was silent for long."""
         async with aclosing(self._log.replay(cursor, subscriber.start)) as missed:
             async for updates in missed:
-                yield updates
+                yield await self._without_deleted(updates)
         while not subscriber.ended and (left := until - monotonic()) > 0:
             yield await subscriber.take(min(left, self._settings.heartbeat_s))
         yield await subscriber.take(0)
+
+    async def _without_deleted(self, updates: Sequence[LoggedUpdate]) -> Sequence[LoggedUpdate]:
+        """A compacted topic still has for a while what was said of people who were deleted."""
+        if not updates:
+            return updates
+        named = {name for one in updates for name in _names(one.update)}
+        people = [Identity(name.encode()) for name in sorted(named)]
+        found = zip(people, await self._deleted_at(people), strict=True)
+        deleted = {who.decode(): at for who, at in found if at}
+        if not deleted:
+            return updates
+        return [
+            one
+            for one in updates
+            if one.update["eventTime"] > max(deleted.get(n, -1) for n in _names(one.update))
+        ]
+
+
+def _names(update: Mapping[str, Any]) -> list[str]:
+    return [update["identity"], *update["identities"]]
 
 
 def _shown(
@@ -96,7 +126,9 @@ def _shown(
     if not seen or not newest.is_new(update):
         return None
     identities = [name for name in update["identities"] if caller.may_see(name)]
-    return {**wanted, "identity": seen[0], "identities": identities}
+    change = newest.change(update["identity"], identities)
+    shown = {**wanted, "identity": seen[0], "identities": identities}
+    return {**shown, "change": change} if change else shown
 
 
 def _event(cursor: Cursor, update: Mapping[str, Any]) -> bytes:

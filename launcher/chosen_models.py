@@ -13,16 +13,19 @@ if TYPE_CHECKING:
 
 
 def chosen_models(settings: Settings) -> tuple[Model, ...]:
-    """All of the package, or those of AFFLUX_LEARN_MODELS. Raises LauncherError."""
+    """All of the package, or those of AFFLUX_LEARN_MODELS, with challengers. LauncherError."""
+    from models.challengers import challenged
     from models.contract import ModelError
     from models.selection import select
 
     files = [Path(name) for name in _names(settings.learn.model_files)]
     try:
-        return select(_names(settings.learn.models), files)
+        models = select(_names(settings.learn.models), files)
+        return challenged(models, _names(settings.learn.challengers))
     except ModelError as error:
         raise LauncherError(
-            str(error), hint="see AFFLUX_LEARN_MODELS and AFFLUX_LEARN_MODEL_FILES"
+            str(error),
+            hint="see AFFLUX_LEARN_MODELS, AFFLUX_LEARN_MODEL_FILES and AFFLUX_LEARN_CHALLENGERS",
         ) from error
 
 

@@ -11,13 +11,18 @@ from afflux.names import AffluxError
 from launcher.commands.api import api
 from launcher.commands.clusters import clusters
 from launcher.commands.config import show_config
+from launcher.commands.consent import consent
 from launcher.commands.demo import demo
 from launcher.commands.dlq import dlq
 from launcher.commands.doctor import doctor
 from launcher.commands.evaluate import evaluate
 from launcher.commands.forecast import forecast
+from launcher.commands.identity import identity
 from launcher.commands.keys import keys
+from launcher.commands.models_history import challengers, history
 from launcher.commands.models_show import models
+from launcher.commands.models_steer import promote, resume, rollback
+from launcher.commands.privacy import privacy
 from launcher.commands.produce import produce
 from launcher.commands.profile import profile
 from launcher.commands.rekey import rekey
@@ -53,7 +58,12 @@ app.add_typer(dlq, name="dlq")
 app.command("rekey")(rekey)
 app.command("doctor")(doctor)
 app.add_typer(profile, name="profile")
+app.add_typer(identity, name="identity")
+app.add_typer(privacy, name="privacy")
+app.add_typer(consent, name="consent")
 app.add_typer(models, name="models")
+for _of_models in (history, challengers, promote, rollback, resume):
+    models.command()(_of_models)
 app.command("clusters")(clusters)
 app.command("forecast")(forecast)
 app.command("config")(show_config)

@@ -15,6 +15,7 @@ from launcher.chosen_models import chosen_models
 from launcher.compose import key_path, redis_options
 from launcher.errors import LauncherError
 from launcher.settings import Settings
+from models.scoring import scorer_of
 from profile_store import AsyncProfileStore
 from streams.settings import StreamSettings
 
@@ -37,10 +38,11 @@ async def run(
     live = Live(
         gateway_settings(settings),
         KeyFile(key_path(settings)),
-        AsyncProfileStore(redis_options(settings)),
+        AsyncProfileStore(redis_options(settings), scoring=scorer_of),
         [model.spec for model in chosen_models(settings)],
         streams,
         open_without_keys=is_loopback(settings.gateway.host),
+        secret=settings.secret.get_secret_value().encode(),
     )
     await serve(live.app, sock, stop, live.end_streams)
 
@@ -60,5 +62,10 @@ def gateway_settings(settings: Settings) -> GatewaySettings:
         max_streams=gateway.max_streams,
         cached_profiles=gateway.cached_profiles,
         event_bytes=limits.max_bytes,
-        rules=Rules(limits.max_identities, limits.skew_s * 1000, limits.horizon_days * DAY_MS),
+        rules=Rules(
+            limits.max_identities,
+            limits.skew_s * 1000,
+            limits.horizon_days * DAY_MS,
+            limits.placeholder_words,
+        ),
     )

@@ -21,6 +21,9 @@ FIGURES = (
     ("mae", "mean error", "{:,.2f}"),
     ("base_mae", "of a constant", "{:,.2f}"),
     ("gini", "Gini", "{:.3f}"),
+    ("pinball", "pinball", "{:,.2f}"),
+    ("base_pinball", "of a constant", "{:,.2f}"),
+    ("coverage", "in the interval", "{:.0%}"),
 )
 """Name in the metrics of a snapshot, in words, and how it is written."""
 
@@ -33,21 +36,42 @@ class Known:
     version: int
     snapshot: Snapshot | None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self, segments: bool = False) -> dict[str, Any]:
         """Everything, with the names of the metrics of `model-updates`."""
         about: dict[str, Any] = {"model": self.spec.name, "predicts": self.spec.outcome.describe()}
         if self.snapshot is None:
             return about | {"version": None, "examples": 0, "trusted": False, "metrics": {}}
-        return about | {
+        snapshot = self.snapshot
+        about |= {
             "version": version_name(self.version),
-            "examples": self.snapshot.examples,
-            "trusted": self.snapshot.trusted,
-            "learned_offset": self.snapshot.offset,
-            "metrics": dict(self.snapshot.metrics),
+            "examples": snapshot.examples,
+            "trusted": snapshot.trusted,
+            "learned_offset": snapshot.offset,
+            "metrics": dict(snapshot.metrics),
+            "champion": snapshot.champion,
+            "held": snapshot.held,
+            "challengers": [name for name in snapshot.recipes if name != snapshot.champion],
+            "feature_set": snapshot.feature_set,
+            "drifts": dict(zip(("worse", "better"), snapshot.drifts, strict=True)),
+            "last_drift": _last_drift(snapshot),
         }
+        if segments:
+            about["segments"] = {name: dict(f) for name, f in snapshot.segments.items()}
+            about["calibration"] = {
+                name: {"since_start": whole, "recent": recent}
+                for name, (whole, recent) in snapshot.curves.items()
+            }
+        return about
 
 
-_TITLES = ("model", "predicts", "version", "examples", "trusted", "since the start", "recent")
+def _last_drift(snapshot: Snapshot) -> dict[str, Any] | None:
+    drifts = [entry for entry in snapshot.history if entry.kind == "drift"]
+    return drifts[-1].as_json() if drifts else None
+
+
+_TITLES = (
+    "model", "predicts", "version", "examples", "trusted", "drift", "since the start", "recent",
+)  # fmt: skip
 
 
 def overview(models: Sequence[Known]) -> Table:
@@ -64,10 +88,22 @@ def overview(models: Sequence[Known]) -> Table:
             facts["version"] or "none yet",
             f"{facts['examples']:,}",
             "yes" if facts["trusted"] else "no",
+            _drift_in_words(known.snapshot),
             in_words(metrics, ""),
             in_words(metrics, "recent_"),
         )
     return table
+
+
+def _drift_in_words(snapshot: Snapshot | None) -> str:
+    """How often the loss rose, and when last."""
+    drifts = [] if snapshot is None else [e for e in snapshot.history if e.kind == "drift"]
+    if snapshot is None or not drifts:
+        return "-"
+    last = drifts[-1].figures
+    worse, _ = snapshot.drifts
+    loss = f"{last['loss_before']:.3f} to {last['loss_after']:.3f}"
+    return f"{worse} for the worse, last {loss} at example {drifts[-1].example:,}"
 
 
 def in_words(metrics: Mapping[str, float], prefix: str) -> str:

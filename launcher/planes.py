@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from afflux.catalog import Catalog
-from afflux.limits import DAY_MS
+from afflux.limits import DAY_MS, Expiry, Silence
 from afflux.shards import shards_for
 from launcher.chosen_models import chosen_models
 from launcher.compose import redis_options, registry_of, secret_of
+from launcher.setting_groups import ExpirySettings
 from launcher.settings import Settings
 from models.contract import Model
 from models.learner import Schedule
+from models.roster import Rules
 from profile_store.installation import Installation, ensure_installation
 from profile_store.redis_store import RedisShardStore
 from streams.bad_records import Limits
@@ -82,6 +84,7 @@ def _enrich(
             max_identities=limits.max_identities,
             skew_ms=limits.skew_s * 1000,
             horizon_ms=limits.horizon_days * DAY_MS,
+            placeholders=limits.placeholder_words,
         ),
         secret,
         registry_of(settings.registry),
@@ -98,6 +101,7 @@ def _enrich(
         nonce=uuid.uuid4().bytes,
         monotonic=time.monotonic,
         wall_ms=_wall_ms,
+        metrics=metrics,
     )
 
 
@@ -115,7 +119,23 @@ def enrich_settings(settings: Settings) -> EnrichSettings:
         idle_tick_s=settings.worker.idle_tick_s,
         bad_share=settings.limits.bad_share,
         bad_window=settings.limits.bad_window,
+        silence=Silence(_ms(settings.silence.first_days), _ms(settings.silence.last_days)),
+        expiry=_expiry(settings.expiry),
     )
+
+
+def _expiry(settings: ExpirySettings) -> Expiry:
+    names = settings.pseudonymous_namespaces.split(",")
+    return Expiry(
+        profile_ms=_ms(settings.profile_days),
+        pseudonymous_ms=_ms(settings.pseudonymous_days),
+        pseudonymous=tuple(name.strip() for name in names if name.strip()),
+        score_ms=_ms(settings.score_days),
+    )
+
+
+def _ms(days: float) -> int:
+    return round(days * DAY_MS)
 
 
 def _learn(
@@ -136,6 +156,19 @@ def _learn(
         wall_ms=_wall_ms,
         schedule=schedule,
         metrics=LearnerMetrics(metrics),
+        rules=promotion_rules(settings),
+        secret=secret_of(settings),
+    )
+
+
+def promotion_rules(settings: Settings) -> Rules:
+    """When challengers are promoted without anybody's command."""
+    learn = settings.learn
+    return Rules(
+        by_rule=learn.promote == "rule",
+        least=learn.promote_examples,
+        margin=learn.promote_margin,
+        risk=learn.promote_risk,
     )
 
 

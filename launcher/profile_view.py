@@ -105,6 +105,8 @@ def _parts(profile: Profile, cluster: str) -> Iterator[RenderableType]:
     if profile.engagement is not None:
         for line in facts(profile.engagement):
             yield Text(line)
+    if profile.opted_out is not None:
+        yield Text(f"may not be scored, by their own word of {day(profile.opted_out)}")
     if profile.cluster is not None:
         yield Text(f"in cluster {profile.cluster}" + (f": {cluster}" if cluster else ""))
     for score in profile.scores.values():
@@ -112,7 +114,8 @@ def _parts(profile: Profile, cluster: str) -> Iterator[RenderableType]:
         yield from _score(score)
     for score in list(profile.scores.values())[:1]:
         yield Text()
-        yield Text(f"as of event {score.event_id}, {moment(score.event_time)}", style="dim")
+        what = f"event {score.event_id}" if score.event_id else "the silence since the last event"
+        yield Text(f"as of {what}, {moment(score.event_time)}", style="dim")
 
 
 def _score(score: Score) -> Iterator[Text]:

@@ -15,6 +15,8 @@ def lines(
 
     phrases: features in words. amounts: models whose values are money, not probabilities.
     """
+    if "change" in update:
+        yield f"{update['identity']}  {update['change']}: {', '.join(update['identities'])}"
     for score in update["scores"]:
         value = score["value"]
         shown = f"{value:,.2f}" if score["model"] in amounts else _share(value)

@@ -8,6 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from afflux.validation import PLACEHOLDERS
+
 Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
@@ -101,10 +103,21 @@ class LimitSettings(Group):
     horizon_days: int = Field(
         3650, ge=1, description="event time may be this many days before the record's timestamp"
     )
+    placeholders: str = Field(
+        ",".join(sorted(PLACEHOLDERS)),
+        description="identifiers that stand for nobody, so that an event with one is refused; "
+        "empty: none",
+    )
     bad_share: float = Field(
         0.5, gt=0, le=1, description="a worker stops when a larger share of recent records is bad"
     )
     bad_window: int = Field(2000, ge=1, description="how many recent records that share is of")
+
+    @property
+    def placeholder_words(self) -> frozenset[str]:
+        """The words of `placeholders`."""
+        words = (word.strip().lower() for word in self.placeholders.split(","))
+        return frozenset(filter(None, words))
 
 
 class WorkerSettings(Group):
@@ -148,6 +161,40 @@ class WorkerSettings(Group):
     )
 
 
+class SilenceSettings(Group):
+    """People without events: their scores are made anew at doubling ages of their silence."""
+
+    first_days: float = Field(
+        4.0,
+        ge=0,
+        description="days of event time after the last event until the first time; then twice, "
+        "four times, ... so many; 0: never",
+    )
+    last_days: float = Field(
+        365.0, gt=0, description="days of silence after which scores are left as they are"
+    )
+
+
+class ExpirySettings(Group):
+    """What is forgotten of people without events, by event time; 0: nothing ever is.
+
+    Rows with open examples wait for them, rows with links stay; attributes are their sender's.
+    """
+
+    profile_days: float = Field(
+        0.0, ge=0, description="days without an event after which what events told is forgotten"
+    )
+    pseudonymous_days: float = Field(
+        0.0, ge=0, description="the same for people known by a pseudonym only, where it is sooner"
+    )
+    pseudonymous_namespaces: str = Field(
+        "ECID,AAID,cookie", description="namespaces of pseudonyms, separated by commas"
+    )
+    score_days: float = Field(
+        0.0, ge=0, description="days without an event after which scores are withdrawn"
+    )
+
+
 class LearnSettings(Group):
     """The models, the learner, and how far scoring may run ahead of it."""
 
@@ -156,6 +203,32 @@ class LearnSettings(Group):
     )
     model_files: str = Field(
         "", description="Python files with a MODEL of your own, separated by commas"
+    )
+    challengers: str = Field(
+        "",
+        description="recipes that learn in shadow, as MODEL:RECIPE, separated by commas, such as "
+        "churn:fast_forget,churn:linear; recipes: fast_forget, long_memory, linear, and those of "
+        "the model's file",
+    )
+    promote: Literal["rule", "command"] = Field(
+        "rule",
+        description="a challenger that is surely better is promoted by rule, and a promotion that "
+        "was none taken back; or only by `afflux models promote` and `rollback`",
+    )
+    promote_examples: int = Field(
+        1_024, ge=64, description="examples that a promotion by rule needs, at least"
+    )
+    promote_margin: float = Field(
+        0.01,
+        ge=0,
+        lt=1,
+        description="share of the champion's recent loss by which a challenger must be better",
+    )
+    promote_risk: float = Field(
+        0.005,
+        gt=0,
+        lt=0.5,
+        description="probability of promoting one that is not better, for each 8,192 examples",
     )
     publish_examples: int = Field(
         2_000, ge=1, description="publish a snapshot after this many new examples of a model"

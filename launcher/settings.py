@@ -20,6 +20,7 @@ from pydantic_settings import (
 
 from launcher.errors import LauncherError
 from launcher.setting_groups import (
+    ExpirySettings,
     GatewaySettings,
     Group,
     KafkaSettings,
@@ -27,6 +28,7 @@ from launcher.setting_groups import (
     LimitSettings,
     RedisSettings,
     RegistrySettings,
+    SilenceSettings,
     WorkerSettings,
 )
 
@@ -63,6 +65,8 @@ class Settings(BaseSettings):
     registry: RegistrySettings = Field(default_factory=lambda: RegistrySettings.model_construct())
     limits: LimitSettings = Field(default_factory=lambda: LimitSettings.model_construct())
     worker: WorkerSettings = Field(default_factory=lambda: WorkerSettings.model_construct())
+    silence: SilenceSettings = Field(default_factory=lambda: SilenceSettings.model_construct())
+    expiry: ExpirySettings = Field(default_factory=lambda: ExpirySettings.model_construct())
     learn: LearnSettings = Field(default_factory=lambda: LearnSettings.model_construct())
     gateway: GatewaySettings = Field(default_factory=lambda: GatewaySettings.model_construct())
 

@@ -102,13 +102,15 @@ class Calibration:
             of_then = self._past[at - 1] if at else _AT_FIRST
             odds = of_then[0] * z + of_then[1]
             p = sigmoid(odds)
-            c = of_then[2 + bin_of(odds)]
+            steps = (odds + LAST) * STEPS  # as bin_of: a call costs more than all this
+            c = of_then[2 if steps < 0.0 else 2 + int(steps) if steps < BINS else 1 + BINS]
             q = p + (c * (1.0 - p) if c > 0 else c * p)
             plain += (sigmoid(z) - label) ** 2
             platt += (p - label) ** 2
             binned += (q - label) ** 2
             odds = a * z + b
-            p, at = sigmoid(odds), bin_of(odds)
+            p, steps = sigmoid(odds), (odds + LAST) * STEPS
+            at = 0 if steps < 0.0 else int(steps) if steps < BINS else BINS - 1
             n[at] += 1.0
             off[at] += label - p
             total[at] += p
@@ -165,4 +167,5 @@ def bin_of(odds: float) -> int:
     >>> bin_of(-40.0), bin_of(0.0), bin_of(40.0)
     (0, 16, 31)
     """
-    return int(min(max((odds + LAST) * STEPS, 0.0), BINS - 1.0))
+    steps = (odds + LAST) * STEPS
+    return 0 if steps < 0.0 else int(steps) if steps < BINS else BINS - 1

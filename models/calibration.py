@@ -58,7 +58,7 @@ class PlattScaling:
         before = []
         a, b, aa, ab, bb = self._a, self._b, self._aa, self._ab, self._bb
         for score, label in zip(scores, labels, strict=True):
-            z = min(_LARGEST, max(-_LARGEST, score))
+            z = score if -_LARGEST <= score <= _LARGEST else math.copysign(_LARGEST, score)
             before.append((a, b))
             off = sigmoid(a * z + b) - label
             ga = off * z

@@ -9,15 +9,17 @@ it; those of a `NewtonRecipe` (`models/newton.py`) learn faster than any that Ri
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from afflux.columns import F64
+from afflux.hurdle import HurdlePart
 from afflux.names import AffluxError
 from afflux.outcomes import ModelSpec
+from models.segments import BY_ORDERS, Segments
 
 Vectors = NDArray[np.float16]
 """(n, features) as they were scored: float16, so sums in float64 are exact for long."""
@@ -121,6 +123,14 @@ class HurdleState:
     residuals: F64
     """Quantiles (`afflux.hurdle.RESIDUAL_QUANTILES`) of ln(1 + amount) beside its score."""
 
+    @property
+    def part(self) -> HurdlePart:
+        """What scorers need."""
+        linear = self.linear
+        return HurdlePart(
+            linear.mean, linear.scale, linear.weights, linear.intercept, self.residuals
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -131,6 +141,10 @@ class Model:
     pipeline: Callable[[], Any] | None = None
     """The same as a River pipeline, scaler first, regression last; imports River when called.
     None where River has no such learner."""
+    challengers: Mapping[str, Recipe] = field(default_factory=dict)
+    """Recipes by name that learn in shadow; the recipe above is called `default`."""
+    segments: Segments = BY_ORDERS
+    """Groups of people for whom quality is told apart."""
 
     @property
     def calibrated(self) -> bool:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from models.contract import Arrays, ModelError
 
 MAGIC = b"AFFLUXM\0"
-FORMAT = 2
+FORMAT = 3
 
 _HEAD = struct.Struct("<8sII")
 _DTYPES = ("<f8", "<f4", "<f2", "<i8")

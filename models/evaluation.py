@@ -38,7 +38,7 @@ def binned_auc(count: F64, positive: F64) -> float:
 
 def log_losses(served: F64, labels: F64) -> F64:
     """-ln of the probability that was given to what happened."""
-    p = np.clip(served, _SMALLEST, 1 - _SMALLEST)
+    p = np.minimum(np.maximum(served, _SMALLEST), 1 - _SMALLEST)
     return -np.log(np.where(labels > 0, p, 1 - p))
 
 
@@ -71,10 +71,46 @@ def _calibration_error(mass: F64, probability: F64, positive: F64, bins: int) ->
     total = float(mass.sum())
     if not total:
         return float("nan")
-    middle = np.cumsum(mass) - mass / 2
-    of = np.minimum((middle * bins / total).astype(np.int64), bins - 1)
+    of = _bin_of_mass(mass, bins)
     gaps = np.bincount(of, positive - probability, minlength=bins)
     return float(np.abs(gaps).sum()) / total
+
+
+def calibration_curve(
+    count: F64, probability: F64, positive: F64, bins: int = ECE_BINS
+) -> list[list[float]]:
+    """[examples, mean probability, share of positives] of bins of equal mass, those with any.
+
+    The examples are known by fine bins, as those of `binned_calibration_error`.
+
+    >>> calibration_curve(np.array([3.0, 1.0]), np.array([0.6, 0.9]), np.array([0.0, 1.0]), 2)
+    [[3.0, 0.2, 0.0], [1.0, 0.9, 1.0]]
+    """
+    some = np.flatnonzero(count)
+    if not len(some):
+        return []
+    of = _bin_of_mass(count[some], bins)
+    n, p, y = (
+        np.bincount(of, part[some], minlength=bins) for part in (count, probability, positive)
+    )
+    full = np.flatnonzero(n)
+    points = np.stack([n[full], p[full] / n[full], y[full] / n[full]], axis=1)
+    return [[float(x) for x in point] for point in points.round(6).tolist()]
+
+
+def _bin_of_mass(mass: F64, bins: int) -> NDArray[np.int64]:
+    middle = np.cumsum(mass) - mass / 2
+    return np.minimum((middle * bins / float(mass.sum())).astype(np.int64), bins - 1)
+
+
+def pinball(served: F64, labels: F64, at: float) -> F64:
+    """Loss of a quantile: under it costs `at`, over it 1 - at (Koenker and Bassett, 1978).
+
+    >>> pinball(np.array([10.0, 10.0]), np.array([20.0, 0.0]), 0.9).round(9).tolist()
+    [9.0, 1.0]
+    """
+    off = labels - served
+    return np.maximum(at * off, (at - 1.0) * off)
 
 
 def normalised_gini(served: F64, labels: F64) -> float:

@@ -48,7 +48,9 @@ class HurdleAmount:
         rows = self._residuals.rows
         if len(rows) < _LEAST:
             return HurdleState(self._newton.state, np.zeros(len(RESIDUAL_QUANTILES)))
-        return HurdleState(self._newton.state, np.quantile(rows, RESIDUAL_QUANTILES))
+        ranks = RESIDUAL_QUANTILES * (len(rows) - 1)
+        spread = np.interp(ranks, np.arange(len(rows)), np.sort(rows))
+        return HurdleState(self._newton.state, spread)
 
     def memory(self) -> Arrays:
         """All that it knows."""

@@ -18,6 +18,7 @@ from afflux.catalog import Catalog
 from afflux.examples import ExampleColumns
 from afflux.names import Identity
 from afflux.scoring import LinearScorer
+from models.challengers import DEFAULT
 from models.contract import HurdleRecipe, LinearRecipe, LinearState, Model
 from models.learner import slices
 from models.learners import linear_learner
@@ -64,13 +65,14 @@ def check_is_declared(model: Model) -> None:
     assert Catalog([model.spec]).models == (model.spec,)
     assert model.spec.outcome.window_ms > 0
     assert model.spec.outcome.describe()
-    recipe = model.recipe
-    if isinstance(recipe, HurdleRecipe):
-        assert model.spec.link == "amount"
-        assert (recipe.happens.loss, recipe.amount.loss) == ("log", "huber")
-    else:
-        assert (recipe.loss == "log") == (model.spec.link == "probability")
-    assert model.pipeline is None or isinstance(recipe, LinearRecipe)
+    for recipe in (model.recipe, *model.challengers.values()):
+        if isinstance(recipe, HurdleRecipe):
+            assert model.spec.link == "amount"
+            assert (recipe.happens.loss, recipe.amount.loss) == ("log", "huber")
+        else:
+            assert (recipe.loss == "log") == (model.spec.link == "probability")
+    assert DEFAULT not in model.challengers
+    assert model.pipeline is None or isinstance(model.recipe, LinearRecipe)
     labels = np.array([0.0, 1.0])
     assert np.isfinite(model.target(labels)).all()
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from afflux.examples import ExampleColumns
 from afflux.names import ModelName
 from models.contract import Model
+from models.history import Entry
 from models.learners import Engine
 from models.model_learner import Counts, ModelLearner
+from models.roster import Rules
 from models.snapshot import Snapshot
 
 
@@ -30,8 +32,18 @@ class Learner:
         features: Sequence[str],
         schedule: Schedule | None = None,
         engine: Engine = "array",
+        rules: Rules | None = None,
+        feature_set: str = "",
+        clock: Callable[[], float] | None = None,
     ) -> None:
-        self.models = {m.spec.name: ModelLearner(m, features, engine) for m in models}
+        """feature_set: the version of the features, as snapshots say it.
+
+        clock: seconds of any steady clock, by which costs are told; none are without it.
+        """
+        self.models = {
+            m.spec.name: ModelLearner(m, features, engine, rules, feature_set, clock)
+            for m in models
+        }
         self.unknown = 0
         """Examples of models that are not among these: dropped."""
         self.offset = 0
@@ -89,6 +101,12 @@ class Learner:
     def advance(self, offset: int) -> None:
         """Everything before `offset` has been learned."""
         self.offset = max(self.offset, offset)
+
+    def news(self) -> Iterator[tuple[ModelName, Entry]]:
+        """What has happened to the models since this was asked last."""
+        for name, model in self.models.items():
+            for entry in model.news():
+                yield name, entry
 
     @property
     def changed(self) -> bool:

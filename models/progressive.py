@@ -26,6 +26,7 @@ from models.evaluation import (
     binned_auc,
     binned_calibration_error,
     binned_gini,
+    calibration_curve,
     calibration_error,
     log_losses,
     normalised_gini,
@@ -59,6 +60,15 @@ class Quality(Protocol):
 
     def figures(self) -> dict[str, float]:
         """Everything that is known by now; a figure that is not yet, is left out."""
+        ...
+
+    def curve(self) -> tuple[list[list[float]], list[list[float]]] | None:
+        """Calibration of probabilities since the start, and recent; None of amounts."""
+        ...
+
+    @property
+    def label_counts(self) -> F64:
+        """Labels by bins of ln(1 + amount), 1/64 wide; none of probabilities."""
         ...
 
     @property
@@ -112,6 +122,18 @@ class ProbabilityQuality:
         since_start["ece"] = binned_calibration_error(count, probability, positive)
         since_start["positive_share"] = positive.sum() / max(n, 1)
         return known(since_start, self._recent_figures(), int(n), len(self._recent.rows))
+
+    def curve(self) -> tuple[list[list[float]], list[list[float]]] | None:
+        """Calibration since the start, and recent."""
+        served, _, labels = self._recent.rows.T.astype(np.float64)
+        order = np.argsort(served, kind="stable")
+        recent = calibration_curve(np.ones(len(served)), served[order], labels[order])
+        return calibration_curve(*self._bins), recent
+
+    @property
+    def label_counts(self) -> F64:
+        """There are none."""
+        return np.empty(0)
 
     @property
     def trusted(self) -> bool:
@@ -190,6 +212,15 @@ class AmountQuality:
         recent["rank_correlation"] = rank_correlation(served, labels)
         return known(since_start, recent, self._n, len(self._recent.rows))
 
+    def curve(self) -> tuple[list[list[float]], list[list[float]]] | None:
+        """Amounts have none."""
+        return None
+
+    @property
+    def label_counts(self) -> F64:
+        """Labels by bins of ln(1 + amount), 1/64 wide."""
+        return self._by_label
+
     @property
     def trusted(self) -> bool:
         """Whether the recent error is below that of the constant."""
@@ -246,12 +277,13 @@ def _errors(served: F64, base: F64, labels: F64) -> F64:
 
 
 def _amount_bin(amounts: F64) -> I64:
-    bins: I64 = np.clip(np.log1p(amounts) * 64, 0, _AMOUNT_BINS - 1).astype(np.int64)
+    steps = np.minimum(np.maximum(np.log1p(amounts) * 64, 0), _AMOUNT_BINS - 1)
+    bins: I64 = steps.astype(np.int64)
     return bins
 
 
 def _logit_bin(served: F64) -> I64:
-    p = np.clip(served, 1e-7, 1 - 1e-7)
+    p = np.minimum(np.maximum(served, 1e-7), 1 - 1e-7)
     steps = (np.log(p / (1 - p)) + _LOGIT_END) * _LOGIT_STEPS
-    bins: I64 = np.clip(steps, 0, _LOGIT_BINS - 1).astype(np.int64)
+    bins: I64 = np.minimum(np.maximum(steps, 0), _LOGIT_BINS - 1).astype(np.int64)
     return bins

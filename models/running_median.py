@@ -26,7 +26,8 @@ class RunningMedian:
 
     def before(self, amounts: F64) -> F64:
         """The median just before each of them, 0 before the first; learns them in order."""
-        bins = np.clip(np.log1p(amounts) * _STEPS, 0, _BINS - 1).astype(np.int64).tolist()
+        steps = np.minimum(np.maximum(np.log1p(amounts) * _STEPS, 0), _BINS - 1)
+        bins = steps.astype(np.int64).tolist()
         seen = np.fromiter(map(self._add, bins), np.float64, len(bins))
         return np.where(seen > 0, np.expm1((seen + 0.5) / _STEPS), 0.0)
 
@@ -44,9 +45,11 @@ class RunningMedian:
         median = self._at
         self._counts[at] += 1
         self._n += 1
-        if at < self._at:
+        if at < median:
             self._below += 1
-        self._settle()
+        twice = 2 * self._below
+        if twice >= self._n or twice + 2 * self._counts[median] < self._n:
+            self._settle()
         return median
 
     def _settle(self) -> None:

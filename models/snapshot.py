@@ -16,17 +16,21 @@ import numpy as np
 from afflux.bins import BINS
 from afflux.columns import F64
 from afflux.examples import ExampleKey
-from afflux.hurdle import RESIDUAL_QUANTILES, HurdlePart
+from afflux.hurdle import RESIDUAL_QUANTILES
 from afflux.names import ModelName
 from afflux.scoring import LinearSnapshot, Link
+from models.challengers import DEFAULT
 from models.contract import Arrays, HurdleState, LinearState
 from models.envelope import SnapshotError, open_sealed, seal, version_name, version_of
+from models.history import Entry
+from models.segment_quality import Curve
 
 __all__ = [
     "Snapshot",
     "SnapshotError",
     "decode",
     "decode_scoring",
+    "decode_stored",
     "encode",
     "to_scoring",
     "version_name",
@@ -61,6 +65,37 @@ class Snapshot:
     river: str = ""
     """Version of the River that the learner is equal to, or that learned this."""
     learner: str = "array"
+    feature_set: str = ""
+    """Version of the feature set: the catalog's layout, 16 hex digits."""
+    champion: str = DEFAULT
+    """Name of the recipe that is served."""
+    former: str = ""
+    """Whom a promotion replaced that may still be taken back."""
+    held: bool = False
+    """The champion does not learn."""
+    alarmed: bool = False
+    """The served loss has risen since the promotion."""
+    recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Of champion and challengers, by name."""
+    standing: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """How each challenger stands beside the champion."""
+    segments: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Figures of each segment."""
+    segment_names: tuple[str, ...] = ()
+    curves: Mapping[str, tuple[Curve, Curve]] = field(default_factory=dict)
+    """Calibration since the start and recent, of `all` and each segment."""
+    history: tuple[Entry, ...] = ()
+    drifts: tuple[int, int] = (0, 0)
+    """How often the served loss has risen, and fallen."""
+    time: int = 0
+    """Event time, ms: the latest at which an example was closed."""
+
+
+_TOLD = (
+    "feature_set", "champion", "former", "held", "alarmed", "recipes", "standing", "segments",
+    "segment_names", "curves", "drifts", "time",
+)  # fmt: skip
+"""Facts that are written as they are."""
 
 
 def encode(snapshot: Snapshot) -> bytes:
@@ -80,6 +115,8 @@ def encode(snapshot: Snapshot) -> bytes:
         "metrics": dict(snapshot.metrics),
         "river": snapshot.river,
         "learner": snapshot.learner,
+        **{name: getattr(snapshot, name) for name in _TOLD},
+        "history": [entry.as_json() for entry in snapshot.history],
         **_hurdle_facts(snapshot.hurdle),
     }
     arrays = {
@@ -105,6 +142,20 @@ def decode(data: bytes, features: Sequence[str] | None = None) -> Snapshot:
     return snapshot
 
 
+def decode_stored(data: bytes, version: str, features: Sequence[str] | None = None) -> Snapshot:
+    """The snapshot that is stored under this version. Raises SnapshotError, also where it is other.
+
+    Its version is the hash of its content: what was changed by somebody is not read.
+    """
+    found = version_name(version_of(data))
+    if found != version:
+        raise SnapshotError(
+            f"the snapshot stored as {version} has the hash {found}: it is damaged, or somebody "
+            "has changed it"
+        )
+    return decode(data, features)
+
+
 def to_scoring(snapshot: Snapshot, version: int) -> LinearSnapshot:
     """What scorers need of it."""
     return LinearSnapshot(
@@ -120,14 +171,9 @@ def to_scoring(snapshot: Snapshot, version: int) -> LinearSnapshot:
         trusted=snapshot.trusted,
         examples=snapshot.examples,
         offset=snapshot.offset,
-        hurdle=None if snapshot.hurdle is None else _hurdle_part(snapshot.hurdle),
+        hurdle=None if snapshot.hurdle is None else snapshot.hurdle.part,
         shifts=snapshot.shifts,
     )
-
-
-def _hurdle_part(hurdle: HurdleState) -> HurdlePart:
-    linear = hurdle.linear
-    return HurdlePart(linear.mean, linear.scale, linear.weights, linear.intercept, hurdle.residuals)
 
 
 def _hurdle_facts(hurdle: HurdleState | None) -> dict[str, Any]:
@@ -192,6 +238,19 @@ def _read(facts: Mapping[str, Any], arrays: Arrays) -> Snapshot:
         memory=memory,
         river=str(facts["river"]),
         learner=str(facts["learner"]),
+        feature_set=str(facts["feature_set"]),
+        champion=str(facts["champion"]),
+        former=str(facts["former"]),
+        held=bool(facts["held"]),
+        alarmed=bool(facts["alarmed"]),
+        recipes=dict(facts["recipes"]),
+        standing=dict(facts["standing"]),
+        segments=dict(facts["segments"]),
+        segment_names=tuple(facts["segment_names"]),
+        curves={name: (whole, recent) for name, (whole, recent) in facts["curves"].items()},
+        history=tuple(Entry.from_json(entry) for entry in facts["history"]),
+        drifts=(int(facts["drifts"][0]), int(facts["drifts"][1])),
+        time=int(facts["time"]),
     )
 
 

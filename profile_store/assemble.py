@@ -11,18 +11,20 @@ from numpy.typing import NDArray
 
 from afflux.attributes import Value
 from afflux.catalog import Catalog
-from afflux.columns import Kind
+from afflux.columns import I64, Kind
+from afflux.consent import last_word
 from afflux.features.channels import CHANNELS
 from afflux.features.decayed import pace
 from afflux.identity import profile_id_of
 from afflux.merge import merge
 from afflux.names import EpochMs, Identity, ModelName
 from profile_store.errors import StoreMisconfigured
+from profile_store.fresh import Fresh
 from profile_store.installation import Installation
-from profile_store.layouts import layout_id
+from profile_store.layouts import Layout, layout_id
 from profile_store.profile import Engagement, OpenExample, Profile, Score
 from profile_store.selection import Selection
-from profile_store.served import cluster, open_examples, scores
+from profile_store.served import cluster, fresh_scores, open_examples, scores
 from profile_store.short_floats import short_floats
 from profile_store.stored import Stored
 
@@ -36,21 +38,33 @@ def assemble(
     catalog: Catalog,
     selection: Selection,
     at: int | None,
+    fresh: Fresh | None = None,
 ) -> list[Profile | None]:
     """One profile a person; None where nothing is known. Raises UnknownLayout.
 
-    at: time of the features, ms; None: of each person's last event.
+    at: time of the features, ms; None: of each person's last event. fresh: of features and scores
+    as of its times, in place of `at` and of the scores that were served.
     """
-    merged = _merged(people, installation, catalog)
+    merged, words = _merged(people, installation, catalog)
     times = merged["last_ts"] if at is None else np.full(len(people), at, np.int64)
-    matrix = catalog.matrix(merged, times) if selection.wants("features") else None
+    if fresh is not None:
+        times = fresh.times(merged["last_ts"])
+    latest_of = [scores(stored, installation) for stored in people]
+    matrix = None
+    if selection.wants("features") or fresh is not None:
+        matrix = catalog.matrix(merged, times)
+    if fresh is not None and matrix is not None:
+        latest_of = _anew(fresh, people, matrix, times, latest_of)
+    if not selection.wants("features"):
+        matrix = None
     profiles: list[Profile | None] = []
     for p, stored in enumerate(people):
         attributes = _attributes(stored)
         if not merged["last_ts"][p] and not attributes:
             profiles.append(None)
             continue
-        latest = scores(stored, installation)
+        refused = last_word(words[p])
+        latest = latest_of[p] if refused <= 0 else {}
         profiles.append(
             Profile(
                 profile_id_of(s.identity for s in stored),
@@ -63,7 +77,8 @@ def assemble(
                 at=None if matrix is None else EpochMs(int(times[p])),
                 features=_features(catalog, matrix, p, selection),
                 scores=_chosen(latest, selection),
-                open_examples=_examples(stored, installation, selection),
+                open_examples=_examples(stored, installation, selection) if refused <= 0 else (),
+                opted_out=EpochMs(refused) if refused > 0 else None,
                 cluster=cluster(stored, installation) if selection.wants("cluster") else None,
                 selection=selection,
             )
@@ -71,10 +86,27 @@ def assemble(
     return profiles
 
 
+def _anew(
+    fresh: Fresh,
+    people: Sequence[Sequence[Stored]],
+    matrix: NDArray[np.float16],
+    times: I64,
+    latest: Sequence[dict[ModelName, Score]],
+) -> list[dict[ModelName, Score]]:
+    """Fresh scores in place of served ones; nobody gets scores who has none."""
+    before = [{model: score.value for model, score in known.items()} for known in latest]
+    layout = Layout.of(fresh.catalog)
+    made = fresh.served(matrix, times, before)
+    return [
+        fresh_scores(stored[0].identity, row, layout) if known else {}
+        for stored, row, known in zip(people, made, latest, strict=True)
+    ]
+
+
 def _merged(
     people: Sequence[Sequence[Stored]], installation: Installation, catalog: Catalog
-) -> NDArray[np.void]:
-    """One row a person, of the fragments of all identities."""
+) -> tuple[NDArray[np.void], list[list[int]]]:
+    """One row a person, of the fragments of all identities, and what each of them said last."""
     found = [
         (owner, stored.fragment)
         for owner, person in enumerate(people)
@@ -88,9 +120,12 @@ def _merged(
         data = [found[i][1] for i in at.tolist()]
         rows[at] = installation.layout(id).decode_fragments(data, catalog)
     owners = [owner for owner, _ in found]
+    words: list[list[int]] = [[] for _ in people]
+    for owner, word in zip(owners, rows["consent"].tolist(), strict=True):
+        words[owner].append(word)
     if owners == list(range(len(people))):
-        return rows  # one fragment each: the merge of one has its features
-    return merge(catalog, rows, np.array(owners, np.int64), len(people))
+        return rows, words  # one fragment each: the merge of one has its features
+    return merge(catalog, rows, np.array(owners, np.int64), len(people)), words
 
 
 def _attributes(person: Sequence[Stored]) -> dict[str, Value]:

@@ -16,6 +16,12 @@ MAX_ROWS = 500
 MAX_BYTES = 512 * 1024
 """At most this much in one commit: a longer script would block the server for others."""
 
+SNAPSHOTS_RECENT = 16
+"""The newest snapshots of a model stay readable, the current one included."""
+
+SNAPSHOTS_KEPT = 48
+"""And so many of those that are to be kept longer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Commit:
@@ -39,6 +45,8 @@ class Commit:
     """b"" deletes the key."""
     forget: Sequence[Identity] = ()
     """Identities whose served row is deleted."""
+    expired: Sequence[tuple[Identity, Dataset]] = ()
+    """Fragments that are deleted."""
     deadlines: Mapping[Identity, int] = field(default_factory=dict)
     """Identity -> its new earliest deadline, ms; 0 removes it."""
     volumes: Sequence[Volume] = ()
@@ -85,6 +93,17 @@ class RowReply:
     """Earliest deadline beyond `due`, None if there is none (only where due_until was given)."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoredSnapshot:
+    """A snapshot in the registry of a model."""
+
+    version: str
+    about: bytes
+    """What its writer said of it."""
+    kept: bool
+    """Whether it outlives the recent ones."""
+
+
 class ShardStore(Protocol):
     """What the enrich plane needs of a store. All of it may raise StoreUnavailable."""
 
@@ -104,8 +123,17 @@ class ShardStore(Protocol):
         """Stored outboxes, b"" where empty."""
         ...
 
-    async def put_snapshot(self, model: str, version: str, data: bytes) -> None:
-        """Store an immutable snapshot and make it the model's current one."""
+    async def put_snapshot(
+        self, model: str, version: str, data: bytes, about: bytes = b"", keep: bool = False
+    ) -> None:
+        """Store an immutable snapshot and make it the model's current one.
+
+        The newest ones stay; keep: this one, and the one before it, for longer.
+        """
+        ...
+
+    async def snapshots(self, model: str) -> list[StoredSnapshot]:
+        """The snapshots that are stored of a model, in no order."""
         ...
 
     async def current_snapshots(self, models: Sequence[str]) -> list[str | None]:

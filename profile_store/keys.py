@@ -9,6 +9,8 @@
     p:{tag}                        position
     n:{tag}                        events and money a day (hash)
     m:{model}:version              snapshot of a model; m:{model} names the current one
+    h:{model}, k:{model}           lists of the recent snapshots, and of those that are kept longer
+    r:{model}                      what is known of each snapshot (hash)
     afflux:installation            what all processes agree on
 
 Namespace, id, dataset and model are percent-encoded.
@@ -121,6 +123,15 @@ def snapshot_key(model: str, version: str) -> bytes:
     return b"%s:%s" % (current_key(model), escape(version.encode()))
 
 
+def version_in(key: bytes) -> str:
+    """The version that the key of a snapshot ends with.
+
+    >>> version_in(snapshot_key("churn", "00ff"))
+    '00ff'
+    """
+    return key.rpartition(b":")[2].decode()
+
+
 def current_key(model: str) -> bytes:
     """Key that holds the version which is current of a model."""
     return b"m:{%s}" % escape(model.encode())
@@ -129,6 +140,16 @@ def current_key(model: str) -> bytes:
 def history_key(model: str) -> bytes:
     """Key of the list of a model's stored versions, newest first."""
     return b"h:{%s}" % escape(model.encode())
+
+
+def kept_key(model: str) -> bytes:
+    """Key of the list of a model's snapshots that are kept longer, newest first."""
+    return b"k:{%s}" % escape(model.encode())
+
+
+def registry_key(model: str) -> bytes:
+    """Key of the hash with what is known of a model's snapshots."""
+    return b"r:{%s}" % escape(model.encode())
 
 
 def model_slot(model: str) -> int:

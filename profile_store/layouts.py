@@ -102,7 +102,7 @@ def decode(values: Sequence[bytes], dtype: np.dtype[np.void]) -> NDArray[np.void
 
 def _feature_fields(dtype: np.dtype[np.void]) -> list[str]:
     features = [name for f in FEATURES for name, _, _ in f.fields]
-    return [name for name in ("deleted_at", *features) if name in (dtype.names or ())]
+    return [name for name in ("deleted_at", "consent", *features) if name in (dtype.names or ())]
 
 
 def _fields(dtype: np.dtype[np.void]) -> list[FieldJson]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 
 from profile_store.stored import Stored
@@ -27,3 +28,13 @@ def mark_of(person: Sequence[Stored], layout: int) -> str:
             # With lengths: what moves from one part to the next is something else.
             hashed.update(_NOTHING if part is None else b"\1%4d" % len(part) + part)
     return hashed.hexdigest()
+
+
+def fresh_mark(mark: str, now: int, versions: Sequence[str | None]) -> str:
+    """The mark of a profile whose scores are made anew: at a time, by snapshots.
+
+    >>> fresh_mark("ab", 1, ["s1"]) != fresh_mark("ab", 2, ["s1"]) != fresh_mark("ab", 2, ["s2"])
+    True
+    """
+    text = json.dumps([mark, now, versions])
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

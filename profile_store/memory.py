@@ -8,9 +8,26 @@ from collections.abc import Sequence
 from afflux.names import Identity
 from afflux.position import FENCE
 from afflux.volumes import Volume
-from profile_store.contract import Commit, CommitResult, RowReply, RowRequest
+from profile_store.contract import (
+    SNAPSHOTS_KEPT,
+    SNAPSHOTS_RECENT,
+    Commit,
+    CommitResult,
+    RowReply,
+    RowRequest,
+    StoredSnapshot,
+)
 from profile_store.errors import StoreMisconfigured, StoreUnavailable
-from profile_store.keys import INSTALLATION, Keys, current_key, snapshot_key
+from profile_store.keys import (
+    INSTALLATION,
+    Keys,
+    current_key,
+    history_key,
+    kept_key,
+    registry_key,
+    snapshot_key,
+    version_in,
+)
 from profile_store.volumes import increments
 
 Value = bytes | dict[Identity, int]
@@ -76,11 +93,39 @@ class MemoryShardStore:
         await self._reach()
         return [self._string(self.keys.outbox(shard)) or b"" for shard in shards]
 
-    async def put_snapshot(self, model: str, version: str, data: bytes) -> None:
+    async def put_snapshot(
+        self, model: str, version: str, data: bytes, about: bytes = b"", keep: bool = False
+    ) -> None:
         """Store an immutable snapshot and make it the model's current one."""
         await self._reach()
-        self.data[snapshot_key(model, version)] = data
+        key = snapshot_key(model, version)
+        recent, kept = self._keys(history_key(model)), self._keys(kept_key(model))
+        before = recent[:1]
+        recent = [key, *(k for k in recent if k != key)]
+        if keep:
+            kept = list(dict.fromkeys([key, *before, *kept]))
+        self.data[key], self.data[registry_key(model) + key] = data, about
         self.data[current_key(model)] = version.encode()
+        gone = {*recent[SNAPSHOTS_RECENT:], *kept[SNAPSHOTS_KEPT:]}
+        recent, kept = recent[:SNAPSHOTS_RECENT], kept[:SNAPSHOTS_KEPT]
+        for old in gone - {*recent, *kept}:
+            del self.data[old], self.data[registry_key(model) + old]
+        self.data[history_key(model)] = b" ".join(recent)
+        self.data[kept_key(model)] = b" ".join(kept)
+
+    async def snapshots(self, model: str) -> list[StoredSnapshot]:
+        """The snapshots that are stored of a model, in no order."""
+        await self._reach()
+        recent, kept = self._keys(history_key(model)), self._keys(kept_key(model))
+        return [
+            StoredSnapshot(
+                version_in(key), self._string(registry_key(model) + key) or b"", key in kept
+            )
+            for key in dict.fromkeys([*recent, *kept])
+        ]
+
+    def _keys(self, name: bytes) -> list[bytes]:
+        return (self._string(name) or b"").split()
 
     async def current_snapshots(self, models: Sequence[str]) -> list[str | None]:
         """Version that is current of each model."""
@@ -166,7 +211,7 @@ class MemoryShardStore:
             keys.edges(shard, [i for i, _ in commit.edges]), commit.edges, strict=True
         ):
             self._put(key, value)
-        for key in keys.served(shard, commit.forget):
+        for key in (*keys.served(shard, commit.forget), *keys.fragments(shard, commit.expired)):
             data.pop(key, None)
         if deadlines is not None:
             self._put_deadlines(shard, {**deadlines, **commit.deadlines})

@@ -117,6 +117,7 @@ class Profile:
         features: as the models see them (most are logarithms), rounded to float16.
         scores: by model; the latest of all identities.
         open_examples: by identity and time.
+        opted_out: event time since when the person may not be scored; None: they may.
         cluster: id of the audience cluster, by the latest served row; None before there is one.
     """
 
@@ -129,6 +130,7 @@ class Profile:
     features: Mapping[str, float] = field(default_factory=dict)
     scores: Mapping[ModelName, Score] = field(default_factory=dict)
     open_examples: tuple[OpenExample, ...] = ()
+    opted_out: EpochMs | None = None
     cluster: int | None = None
     selection: Selection = field(default=EVERYTHING, repr=False, compare=False)
 

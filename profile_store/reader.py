@@ -24,6 +24,8 @@ from afflux.names import Identity
 from profile_store.commands import Command
 from profile_store.errors import StoreMisconfigured
 from profile_store.found import Found, Known
+from profile_store.fresh import FreshSource, Scoring
+from profile_store.identity_map import explain, read_edges
 from profile_store.installation import Installation
 from profile_store.keys import INSTALLATION, INSTALLATION_SLOT, Keys
 from profile_store.link import Link, connect
@@ -32,7 +34,9 @@ from profile_store.profile import Profile
 from profile_store.replies import checked
 from profile_store.selection import Selection
 from profile_store.snapshots import current_snapshots
+from profile_store.standing import Standing, standings
 from profile_store.stored import MergePolicy, fetch
+from profile_store.tombstones import deleted_at
 from profile_store.volumes import DailyVolumes, daily_volumes
 
 T = TypeVar("T")
@@ -44,13 +48,20 @@ class AsyncProfileStore:
     """Reads profiles; connects at first use, and again after a lost connection.
 
     where: a redis:// or rediss:// URL, or options (TLS, users, cluster, time limit). link: used
-    instead of a connection of its own. Methods raise
+    instead of a connection of its own. scoring: what fresh scores are made with, such as
+    `models.scoring.scorer_of`. Methods raise
     StoreUnavailable when Redis is away, StoreMisconfigured when nothing was ever set up there,
     UnknownLayout for rows that cannot be read.
     """
 
-    def __init__(self, where: RedisOptions | str = DEFAULT_URL, link: Link | None = None) -> None:
+    def __init__(
+        self,
+        where: RedisOptions | str = DEFAULT_URL,
+        link: Link | None = None,
+        scoring: Scoring | None = None,
+    ) -> None:
         self._link = link or connect(as_options(where))
+        self._fresh = None if scoring is None else FreshSource(self._link, scoring)
         self._known: tuple[Installation, Keys, Catalog] | None = None
 
     async def get(
@@ -60,14 +71,18 @@ class AsyncProfileStore:
         fields: Iterable[str] | None = None,
         policy: MergePolicy | None = None,
         at: int | None = None,
+        fresh: bool = False,
     ) -> Profile | None:
         """The profile of a person by any of their identities; None if nothing is known.
 
         fields: dotted names of what is wanted, such as "scores.churn" or "attributes"; None: all.
         policy: how linked identities are merged. at: time of the features, ms since the epoch;
-        None: of the last event. Raises ValueError for what cannot be an identity or a field.
+        None: of the last event. fresh: scores are made anew by the newest snapshots, for `at`, or
+        for where event time stands in the person's partition (never the clock: a paused replay of
+        an old year stays there). Nobody gets scores who has none. Raises ValueError for what
+        cannot be an identity or a field, and for `fresh` in a store without a `scoring`.
         """
-        return (await self.get_many([(namespace, id)], fields, policy, at))[0]
+        return (await self.get_many([(namespace, id)], fields, policy, at, fresh))[0]
 
     async def get_many(
         self,
@@ -75,9 +90,10 @@ class AsyncProfileStore:
         fields: Iterable[str] | None = None,
         policy: MergePolicy | None = None,
         at: int | None = None,
+        fresh: bool = False,
     ) -> list[Profile | None]:
         """Profiles of many (namespace, id), in their order, in as few round trips as one."""
-        return await (await self.find(people, fields, policy, at)).profiles()
+        return await (await self.find(people, fields, policy, at, fresh)).profiles()
 
     async def find(
         self,
@@ -85,13 +101,24 @@ class AsyncProfileStore:
         fields: Iterable[str] | None = None,
         policy: MergePolicy | None = None,
         at: int | None = None,
+        fresh: bool = False,
     ) -> Found:
         """The same in two steps: what was found has marks, by which a reader sees what changed."""
         selection, policy = Selection.of(fields), policy or MergePolicy()
         starts = [identity_of(namespace, id) for namespace, id in people]
         installation, keys, catalog = self._known or await self._learn()
+        anew = None
+        if fresh and starts and (selection.wants("scores") or selection.wants("features")):
+            anew = await self._fresh_source().of(keys, catalog, starts, at)
         stored = await fetch(self._link, keys, starts, selection, policy) if starts else []
-        return Found(stored, (installation, catalog), selection, at, self._learn_layouts)
+        return Found(stored, (installation, catalog), selection, at, self._learn_layouts, anew)
+
+    def _fresh_source(self) -> FreshSource:
+        if self._fresh is None:
+            raise ValueError(
+                "fresh scores need a scorer: make the store with scoring=models.scoring.scorer_of"
+            )
+        return self._fresh
 
     async def snapshots(self, models: Sequence[str]) -> list[bytes | None]:
         """The current snapshot of each model, None where nothing was learned yet."""
@@ -105,6 +132,22 @@ class AsyncProfileStore:
     async def installation(self) -> Installation:
         """What the store says of itself now: shards, models, layouts."""
         return (await self._learn())[0]
+
+    async def identities(self, namespace: str, id: str) -> dict[str, Any]:
+        """A person's identities and links, explained: see `identity_map.explain`."""
+        start = identity_of(namespace, id)
+        _, keys, _ = self._known or await self._learn()
+        return explain(start, await read_edges(self._link, keys, start))
+
+    async def standings(self, shards: Sequence[int]) -> list[Standing]:
+        """How far workers are with each shard."""
+        _, keys, _ = self._known or await self._learn()
+        return await standings(self._link, keys, shards)
+
+    async def deleted_at(self, identities: Sequence[Identity]) -> list[int]:
+        """Event time of the delete of each, 0 for those who were not deleted."""
+        _, keys, _ = self._known or await self._learn()
+        return await deleted_at(self._link, keys, identities)
 
     async def close(self) -> None:
         """Drop the connections."""
@@ -144,9 +187,11 @@ class ProfileStore:
     An event loop in a background thread does the work; make the store after a fork, not before.
     """
 
-    def __init__(self, where: RedisOptions | str = DEFAULT_URL) -> None:
-        self._where = where
-        self._store = AsyncProfileStore(where)
+    def __init__(
+        self, where: RedisOptions | str = DEFAULT_URL, scoring: Scoring | None = None
+    ) -> None:
+        self._where, self._scoring = where, scoring
+        self._store = AsyncProfileStore(where, scoring=scoring)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
@@ -158,9 +203,10 @@ class ProfileStore:
         fields: Iterable[str] | None = None,
         policy: MergePolicy | None = None,
         at: int | None = None,
+        fresh: bool = False,
     ) -> Profile | None:
         """As `AsyncProfileStore.get`."""
-        return self._run(lambda store: store.get(namespace, id, fields, policy, at))
+        return self._run(lambda store: store.get(namespace, id, fields, policy, at, fresh))
 
     def get_many(
         self,
@@ -168,9 +214,10 @@ class ProfileStore:
         fields: Iterable[str] | None = None,
         policy: MergePolicy | None = None,
         at: int | None = None,
+        fresh: bool = False,
     ) -> list[Profile | None]:
         """As `AsyncProfileStore.get_many`."""
-        return self._run(lambda store: store.get_many(people, fields, policy, at))
+        return self._run(lambda store: store.get_many(people, fields, policy, at, fresh))
 
     def installation(self) -> Installation:
         """As `AsyncProfileStore.installation`."""
@@ -181,7 +228,7 @@ class ProfileStore:
         with self._starting:
             loop, thread, store = self._loop, self._thread, self._store
             self._loop = self._thread = None
-            self._store = AsyncProfileStore(self._where)
+            self._store = AsyncProfileStore(self._where, scoring=self._scoring)
         if loop is None or thread is None:
             return
         asyncio.run_coroutine_threadsafe(store.close(), loop).result()

@@ -7,7 +7,15 @@ from typing import Any
 
 from afflux.names import Identity
 from profile_store.commands import Args, Command
-from profile_store.contract import Commit, CommitResult, RowReply, RowRequest
+from profile_store.contract import (
+    SNAPSHOTS_KEPT,
+    SNAPSHOTS_RECENT,
+    Commit,
+    CommitResult,
+    RowReply,
+    RowRequest,
+    StoredSnapshot,
+)
 from profile_store.durability import Barrier
 from profile_store.errors import StoreError
 from profile_store.keys import (
@@ -16,17 +24,17 @@ from profile_store.keys import (
     Keys,
     current_key,
     history_key,
+    kept_key,
     model_slot,
+    registry_key,
     snapshot_key,
+    version_in,
 )
 from profile_store.link import Link, connect
 from profile_store.options import RedisOptions, as_options
 from profile_store.replies import checked, is_error
 from profile_store.scripts import COMMIT, SNAPSHOT, SWAP, Script
 from profile_store.volumes import increments
-
-SNAPSHOTS_KEPT = 32
-"""Snapshots of a model that stay readable, the current one included."""
 
 
 class RedisShardStore:
@@ -83,11 +91,24 @@ class RedisShardStore:
         """Stored outboxes, b"" where empty."""
         return await self._strings([(self.keys.slot(s), self.keys.outbox(s)) for s in shards])
 
-    async def put_snapshot(self, model: str, version: str, data: bytes) -> None:
+    async def put_snapshot(
+        self, model: str, version: str, data: bytes, about: bytes = b"", keep: bool = False
+    ) -> None:
         """Store an immutable snapshot and make it the model's current one."""
-        keys = [current_key(model), history_key(model), snapshot_key(model, version)]
-        args = [version.encode(), data, b"%d" % SNAPSHOTS_KEPT]
-        await self._call(model_slot(model), SNAPSHOT, keys, args)
+        keys = [current_key(model), history_key(model), kept_key(model), registry_key(model)]
+        limits = [b"%d" % n for n in (keep, SNAPSHOTS_RECENT, SNAPSHOTS_KEPT)]
+        args = [version.encode(), data, about, *limits]
+        await self._call(model_slot(model), SNAPSHOT, [*keys, snapshot_key(model, version)], args)
+
+    async def snapshots(self, model: str) -> list[StoredSnapshot]:
+        """The snapshots that are stored of a model, in no order."""
+        slot, every = model_slot(model), ("LRANGE", kept_key(model), 0, -1)
+        commands = [Command(slot, ("HGETALL", registry_key(model))), Command(slot, every)]
+        known, kept = checked(await self.link.run(commands), self.link.name)
+        pairs = known.items() if isinstance(known, dict) else zip(
+            known[::2], known[1::2], strict=True
+        )  # fmt: skip
+        return [StoredSnapshot(version_in(key), about, key in set(kept)) for key, about in pairs]
 
     async def current_snapshots(self, models: Sequence[str]) -> list[str | None]:
         """Version that is current of each model."""
@@ -184,6 +205,8 @@ class RedisShardStore:
             _sort_out(named, [data for _, data in commit.edges], names, values, gone)
         if commit.forget:
             gone += keys.served(shard, commit.forget)
+        if commit.expired:
+            gone += keys.fragments(shard, commit.expired)
         kept = [(b"%d" % at, i) for i, at in commit.deadlines.items() if at]
         ended = [i for i, at in commit.deadlines.items() if not at]
         counts = [p for f, n in increments(commit.volumes) for p in (f, b"%d" % n)]

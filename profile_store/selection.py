@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 FIELDS = ("attributes", "engagement", "features", "scores", "open_examples", "cluster")
-"""What can be asked for; profile_id, identities and as_of always come."""
+"""What can be asked for; profile_id, identities and as_of always come, opted_out where it is so."""
 
 _ALWAYS = ("profile_id", "identities", "as_of")
+_WHERE_SO = "opted_out"
 
 T = TypeVar("T")
 
@@ -59,6 +60,8 @@ class Selection:
         if self.names is None:
             return dict(whole)
         picked = {name: whole[name] for name in _ALWAYS}
+        if whole[_WHERE_SO] is not None:
+            picked[_WHERE_SO] = whole[_WHERE_SO]
         if self.wants("features"):
             picked["at"] = whole["at"]
         for name in self.names:

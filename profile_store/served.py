@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from afflux.names import EpochMs, EventId, ModelName
+from afflux.identity import Edges
+from afflux.names import EpochMs, EventId, Identity, ModelName
 from afflux.outcomes import ModelSpec
 from afflux.scoring import BUCKETS, points
 from afflux.wording import say
@@ -48,6 +49,12 @@ def cluster(person: Sequence[Stored], installation: Installation) -> int | None:
     return None if latest is None else latest[2]
 
 
+def fresh_scores(identity: Identity, served: bytes, layout: Layout) -> dict[ModelName, Score]:
+    """Scores of one served row that was made to be read."""
+    made = Stored(identity, None, Edges(), served, None)
+    return {score.model: score for score in _row_scores(made, layout)}
+
+
 def _age(score: Score) -> tuple[int, bytes]:
     return score.event_time, score.identity
 
@@ -59,7 +66,8 @@ def _row_scores(stored: Stored, layout: Layout) -> Iterator[Score]:
     event_id = EventId(data[size:].decode("utf-8", "replace"))
     amount = np.array([spec.link == "amount" for spec in layout.models], np.bool_)
     score = points(row["value"], row["percentile"], amount)
-    as_of, offset = EpochMs(int(row["as_of_ts"])), int(row["as_of_offset"])
+    as_of = EpochMs(int(row["as_of_ts"]))
+    offset = int(row["as_of_offset"]) if event_id else -1
     columns = zip(*(row[name].tolist() for name in _SCORE), score.tolist(), strict=True)
     for m, (value, previous, version, percentile, bucket, trusted, points_) in enumerate(columns):
         if math.isnan(value):

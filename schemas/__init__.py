@@ -25,6 +25,7 @@ NAMES: tuple[str, ...] = (
     "AudienceUpdate",
     "TrainingExample",
     "ModelUpdate",
+    "ModelCommand",
     "DeadLetterHeaders",
 )
 

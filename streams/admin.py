@@ -206,11 +206,7 @@ def _id_bytes(topic_id: Any) -> bytes | None:
 
 
 def _new_topic(topic: Topic, partitions: int, replicas: int) -> NewTopic:
-    configs: dict[str, str] = {"cleanup.policy": topic.cleanup}
-    if topic.cleanup == "delete":
-        configs["retention.ms"] = str(topic.retention_ms)
+    configs = topic.configs
     if topic.name.endswith(".dlq"):
         configs["max.message.bytes"] = str(MAX_MESSAGE_BYTES)
-    if topic.log_append_time:
-        configs["message.timestamp.type"] = "LogAppendTime"
     return NewTopic(topic.name, topic.partitions or partitions, replicas, config=configs)

@@ -20,6 +20,7 @@ from streams.avro_faults import Fault
 from streams.control_codec import parse_identity
 from streams.event_columns import read_events
 from streams.framing import texts
+from streams.placeholders import placeholders
 
 
 def read_attributes(
@@ -30,6 +31,7 @@ def read_attributes(
     candidates = replace(events.candidates, id_length=np.ones(len(events.candidates), np.int32))
     rules = replace(rules, horizon_ms=1 << 60)
     codes = check(candidates, rules)
+    nobody = placeholders(events, rules.placeholders)
     names = texts(events.identities)
     place = batch.schema.get_field_index("attributes")  # an older writer may not have it
     values = batch.column(place).to_pylist() if place >= 0 else [[]] * batch.num_rows
@@ -40,6 +42,8 @@ def read_attributes(
         record: AttributeRecord | Fault
         if codes[i] or identity is None:
             record = _rejected(candidates, rules, i, int(codes[i]))
+        elif i in nobody:
+            record = nobody[i]
         else:
             attributes = {p["key"]: p["value"] for p in pairs}
             timestamp = int(candidates.timestamp[i])

@@ -9,7 +9,7 @@ from afflux.codes import Code
 from afflux.limits import DAY_MS
 from afflux.outcome import Rejected
 from afflux.shards import murmur2
-from afflux.validation import Rules
+from afflux.validation import PLACEHOLDERS, Rules
 from streams.avro_faults import Fault
 from streams.framing import schema_id_of, writer_of
 from streams.pyruhvro_guard import MAX_MESSAGE_BYTES
@@ -30,6 +30,7 @@ class Limits:
     max_identities: int = 20
     skew_ms: int = 300_000
     horizon_ms: int = 10 * 365 * DAY_MS
+    placeholders: frozenset[str] = PLACEHOLDERS
 
     def __post_init__(self) -> None:
         """Refuse what cannot hold."""
@@ -41,7 +42,7 @@ class Limits:
     @property
     def rules(self) -> Rules:
         """The part of the limits that the core judges."""
-        return Rules(self.max_identities, self.skew_ms, self.horizon_ms)
+        return Rules(self.max_identities, self.skew_ms, self.horizon_ms, self.placeholders)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from streams.control_signing import SIGNATURE, verify
 from streams.framing import SINGLE_OBJECT, SINGLE_OBJECT_HEAD
 from streams.records import RecordBatch
 
-_NEEDS_OTHER = ("edge", "unlink")
-KINDS = (*_NEEDS_OTHER, "delete", "tick")
+_NEEDS_OTHER = ("edge", "unlink", "forget")
+KINDS = (*_NEEDS_OTHER, "delete", "opt_out", "opt_in", "tick")
 
 
 class ControlDecoder:

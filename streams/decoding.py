@@ -29,6 +29,7 @@ from streams.control_codec import ControlDecoder
 from streams.event_columns import DecodedEvents, EventPart, read_events, select
 from streams.event_parts import assemble, keep
 from streams.framing import SINGLE_OBJECT, writer_of
+from streams.placeholders import placeholders
 from streams.records import RecordBatch, side_by_side
 from streams.registry import Registry
 from streams.writer_schemas import Lookup, WriterSchemas
@@ -199,8 +200,13 @@ class Decoder:
         for rows, batch in self._decode("ExperienceEvent", records, group, bad):
             events = read_events(batch, records.timestamps[rows])
             codes = check(events.candidates, self._rules)
+            nobody = placeholders(events, self._rules.placeholders)
+            for place, fault in nobody.items():
+                codes[place] = codes[place] or fault.code
             for place in codes.nonzero()[0].tolist():
-                fault = self._fault(events, place, Code(int(codes[place])))
+                code = Code(int(codes[place]))
+                named = nobody[place] if code is Code.placeholder_identity else None
+                fault = named or self._fault(events, place, code)
                 bad.add(int(rows[place]), fault, _primary(events, place))
             yield select(events, rows, codes == 0)
 

@@ -6,7 +6,6 @@ rule that a worker would reject is an `EncodeError` here, before anything is sen
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -96,28 +95,8 @@ def contract_schema(contract: str) -> pa.Schema:
     return writer(contract).arrow
 
 
-def encode_model_update(
-    model: str,
-    version: int,
-    examples: int,
-    metrics: Mapping[str, float],
-    snapshot: str,
-    offsets: Mapping[int, int],
-    trusted: bool,
-    published_at: int | None = None,
-) -> bytes:
-    """News of a snapshot. published_at: ms since epoch, now where it is not given."""
-    now = int(time.time() * 1000) if published_at is None else published_at
-    row = {
-        "model": model,
-        "version": f"{version:016x}",
-        "examples": examples,
-        "metrics": {name: float(value) for name, value in metrics.items()},
-        "snapshot": snapshot,
-        "offsets": {str(partition): offset for partition, offset in offsets.items()},
-        "trusted": trusted,
-        "publishedAt": now,
-    }
+def encode_model_update(row: Mapping[str, Any]) -> bytes:
+    """News of a snapshot, in the contract's own names. Raises EncodeError."""
     out = writer("ModelUpdate")
     return out.write(out.columns([row]))[0]
 

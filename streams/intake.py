@@ -20,6 +20,7 @@ from streams.event_columns import read_events
 from streams.framing import texts
 from streams.json_events import with_millis
 from streams.message_writer import EncodeError, writer
+from streams.placeholders import placeholders
 
 CONTRACT = "ExperienceEvent"
 
@@ -108,6 +109,10 @@ def _judged(
         EventFault(row, why.pointer, why.message, why.code.name)
         for row in np.flatnonzero(check(events.candidates, rules)).tolist()
         for why in explain_all(events.candidates, rules, row)
+    ]
+    faults += [
+        EventFault(row, why.pointer, why.message, why.code.name)
+        for row, why in placeholders(events, rules.placeholders).items()
     ]
     if faults:
         return [], faults

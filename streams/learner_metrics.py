@@ -8,6 +8,7 @@ from prometheus_client import Gauge
 
 from afflux.names import ModelName
 from models.model_learner import Counts
+from models.segments import ALL
 from models.snapshot import Snapshot
 from streams.metrics import Metrics
 
@@ -43,17 +44,32 @@ class LearnerMetrics:
         """So many records were no examples."""
         self._unreadable.inc(count)
 
-    def published(self, snapshots: Iterable[Snapshot]) -> None:
-        """These are in the store now."""
+    def forgotten(self, count: int) -> None:
+        """So many were of people who were deleted, and were not learned."""
+        self._metrics.learner_forgotten.inc(count)
+
+    def published(
+        self,
+        snapshots: Iterable[Snapshot],
+        costs: Mapping[ModelName, Mapping[str, float]] | None = None,
+    ) -> None:
+        """These are in the store now; costs: of each model's recipes, µs an example."""
         for snapshot in snapshots:
             self._metrics.snapshots.labels(snapshot.model).inc()
             self._published = max(self._published, snapshot.offset)
             self._show_quality(snapshot)
+            self._show_parts(snapshot)
+            self._show_contenders(snapshot, (costs or {}).get(snapshot.model, {}))
         self._show_lag()
 
     def released(self) -> None:
         """Another worker learns from now on: what was known here would only grow old."""
-        for gauge in (self._metrics.model_examples, self._metrics.model_trusted):
+        metrics = self._metrics
+        for gauge in (
+            metrics.model_examples, metrics.model_trusted, metrics.model_figure,
+            metrics.model_calibration, metrics.model_drifts, metrics.model_champion,
+            metrics.model_held, metrics.challenger_figure, metrics.recipe_cost,
+        ):  # fmt: skip
             gauge.clear()
         for gauge in self._figures().values():
             gauge.clear()
@@ -71,6 +87,29 @@ class LearnerMetrics:
             value = known.get(f"recent_{figure}", known.get(figure))
             if value is not None:
                 gauge.labels(name).set(value)
+
+    def _show_parts(self, snapshot: Snapshot) -> None:
+        name, metrics = snapshot.model, self._metrics
+        for segment, figures in {ALL: snapshot.metrics, **snapshot.segments}.items():
+            for figure, value in figures.items():
+                metrics.model_figure.labels(name, segment, figure).set(value)
+        _, recent = snapshot.curves.get(ALL, ([], []))
+        for i, (_, probability, share) in enumerate(recent):
+            metrics.model_calibration.labels(name, i, "probability").set(probability)
+            metrics.model_calibration.labels(name, i, "share").set(share)
+        for direction, count in zip(("worse", "better"), snapshot.drifts, strict=True):
+            metrics.model_drifts.labels(name, direction).set(count)
+
+    def _show_contenders(self, snapshot: Snapshot, costs: Mapping[str, float]) -> None:
+        name, metrics = snapshot.model, self._metrics
+        metrics.model_held.labels(name).set(snapshot.held)
+        for recipe in snapshot.recipes:
+            metrics.model_champion.labels(name, recipe).set(recipe == snapshot.champion)
+        for recipe, cost in costs.items():
+            metrics.recipe_cost.labels(name, recipe).set(cost)
+        for challenger, figures in snapshot.standing.items():
+            for figure, value in figures.items():
+                metrics.challenger_figure.labels(name, challenger, figure).set(value)
 
     def _figures(self) -> dict[str, Gauge]:
         metrics = self._metrics

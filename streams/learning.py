@@ -10,28 +10,37 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from afflux.catalog import Catalog
+from afflux.limits import DAY_MS
 from afflux.names import ModelName
 from models import cluster_log
 from models.cluster_log import CLUSTERS, ClusterLog, ClusterSnapshot
+from models.commands import Command
 from models.contract import Model
+from models.history import Entry
 from models.learner import Learner, Schedule, slices
 from models.learners import Engine
-from models.snapshot import Snapshot, SnapshotError, decode, encode, version_name, version_of
+from models.roster import Rules
+from models.snapshot import Snapshot, SnapshotError, decode_stored, encode, version_name, version_of
 from profile_store.contract import ShardStore
 from profile_store.errors import StoreError
 from profile_store.keys import current_key, snapshot_key
+from streams.deleted_examples import without_deleted
 from streams.encoding import encode_model_update
 from streams.errors import BrokerUnavailable
 from streams.example_codec import ExampleDecoder
 from streams.learner_metrics import LearnerMetrics
 from streams.metrics import Metrics
+from streams.model_commands import places_of_commands, read_command
+from streams.model_news import about, model_update
 from streams.ports import TP, Delivery, LogRange, Message, StopPartition
 from streams.records import RecordBatch
 from streams.topics import MODEL_UPDATES, TRAINING_EXAMPLES
+from streams.updates import DecodeError
 
 log = logging.getLogger("afflux.learn")
 
@@ -51,6 +60,8 @@ class LearnStats:
     invalid: int
     unknown_model: int
     unreadable: int
+    forgotten: int
+    """Of people who were deleted: not learned."""
     snapshots: int
     offset: int
     metrics: Mapping[ModelName, Mapping[str, float]]
@@ -70,19 +81,28 @@ class LearnPlane:
         schedule: Schedule | None = None,
         engine: Engine = "array",
         metrics: LearnerMetrics | None = None,
+        rules: Rules | None = None,
+        secret: bytes = b"",
     ) -> None:
+        """rules: of promotion and rollback. secret: of commands; without it none is obeyed."""
         self._store = store
         self._delivery = delivery
         self._monotonic = monotonic
         self._wall_ms = wall_ms
         self._features = catalog.features
         self._decoder = ExampleDecoder(catalog.dimension, catalog.layout)
-        self._learner = Learner(models, catalog.features, schedule, engine)
+        self._learner = Learner(
+            models, catalog.features, schedule, engine, rules, f"{catalog.layout:016x}",
+            clock=time.perf_counter,
+        )  # fmt: skip
+        self._secret = secret
+        self._told: dict[ModelName, Snapshot] = {}
+        """The snapshots that were published or loaded last."""
         self._clusters = ClusterLog(catalog.models, catalog.features)
         self._metrics = metrics or LearnerMetrics(Metrics())
         self._lock = asyncio.Lock()
         self._owned = False
-        self._unreadable = self._snapshots = 0
+        self._unreadable = self._snapshots = self._forgotten = 0
 
     @property
     def topics(self) -> Sequence[str]:
@@ -99,6 +119,7 @@ class LearnPlane:
             invalid=counts.invalid,
             unknown_model=self._learner.unknown,
             unreadable=self._unreadable,
+            forgotten=self._forgotten,
             snapshots=self._snapshots,
             offset=self._learner.offset,
             metrics={name: m.metrics() for name, m in self._learner.models.items()},
@@ -123,30 +144,74 @@ class LearnPlane:
                 )
             except SnapshotError as error:
                 raise _unusable(error) from error
-            self._owned = True
+            self._owned, self._told = True, dict(snapshots)
             self._metrics.assigned(offset, here.end)
         log.info("learning goes on at offset %d, %s", offset, _describe(snapshots))
         return {_LOG: offset}
 
     async def process(self, records: RecordBatch) -> None:
-        """Test on the examples, learn them, publish when it is time."""
+        """Test on the examples, learn them, obey commands in their place, publish when due."""
         async with self._lock:
-            examples = self._decoder.decode(records.values)
-            if lost := len(records) - len(examples):
-                self._unreadable += lost
-                self._metrics.unreadable(lost)
-                log.error(
-                    "%d of the records %d to %d of %s are no examples of these features: skipped",
-                    lost, records.base, records.end - 1, records.topic,
-                )  # fmt: skip
-            for part in slices(examples, _SLICE):
-                self._learner.learn(part)
-                self._clusters.learn(part)
-                await asyncio.sleep(0)
+            at = 0
+            for place in places_of_commands(records.values):
+                await self._learn(records, at, place)
+                self._learner.advance(records.base + place)
+                await self._obey(records, place)
+                at = place + 1
+            await self._learn(records, at, len(records))
             self._learner.advance(records.end)
             counts = {name: m.counts for name, m in self._learner.models.items()}
             self._metrics.learned(records.end, counts)
             await self._publish_if_due()
+
+    async def _learn(self, records: RecordBatch, base: int, end: int) -> None:
+        examples = self._decoder.decode(records.values[base:end])
+        if lost := end - base - len(examples):
+            self._skipped(lost)
+            log.error(
+                "%d of the records %d to %d of %s are no examples of these features: skipped",
+                lost, records.base + base, records.base + end - 1, records.topic,
+            )  # fmt: skip
+        known = await without_deleted(self._store, examples)
+        self._metrics.forgotten(len(examples) - len(known))
+        self._forgotten += len(examples) - len(known)
+        for part in slices(known, _SLICE):
+            self._learner.learn(part)
+            self._clusters.learn(part)
+            await asyncio.sleep(0)
+        self._tell_news()
+
+    def _skipped(self, count: int) -> None:
+        self._unreadable += count
+        self._metrics.unreadable(count)
+
+    async def _obey(self, records: RecordBatch, place: int) -> None:
+        """Carry out the command at this place, and publish what came of it at once."""
+        value, offset = records.values[place] or b"", records.base + place
+        try:
+            command = read_command(self._secret, records.keys[place], value, records.headers[place])
+            learner = self._learner.models.get(command.model)
+            if learner is None:
+                raise DecodeError(f"there is no model {command.model} here")
+        except DecodeError as error:
+            self._skipped(1)
+            log.error("record %d of %s is no command: %s: skipped", offset, records.topic, error)
+            return
+        stored = await self._stored(command)
+        if learner.carry_out(command, lambda _: _opened(stored, command.version)) is not None:
+            self._learner.advance(offset + 1)
+            self._tell_news()
+            await self._publish()
+
+    async def _stored(self, command: Command) -> bytes | None:
+        if not command.version:
+            return None
+        return await self._store.snapshot(command.model, version_name(command.version))
+
+    def _tell_news(self) -> None:
+        for name, entry in self._learner.news():
+            level = logging.WARNING if _is_bad(entry) else logging.INFO
+            log.log(level, "%s: %s, at example %d", name, entry.text, entry.example)
 
     async def tick(self) -> None:
         """Publish by time."""
@@ -180,16 +245,21 @@ class LearnPlane:
 
     async def _publish(self) -> None:
         """Snapshots to the store first, so that whoever hears of one can read it."""
-        news, snapshots = [], self._learner.snapshots()
+        news, snapshots, now = [], self._learner.snapshots(), self._wall_ms()
         for snapshot in snapshots:
-            data = encode(snapshot)
+            name, data = snapshot.model, encode(snapshot)
             version = version_of(data)
-            await self._store.put_snapshot(snapshot.model, version_name(version), data)
-            news.append(self._news(snapshot, version))
+            keep = _is_milestone(self._told.get(name), snapshot)
+            said = about(snapshot, now, self._learner.models[name].costs)
+            await self._store.put_snapshot(name, version_name(version), data, said, keep)
+            self._told[name] = snapshot
+            value = model_update(snapshot, version, _LOG[1], now)
+            news.append(Message(MODEL_UPDATES.name, name.encode(), value))
+        self._snapshots += len(news)
         news.append(await self._publish_clusters())
         self._learner.published(self._monotonic())
-        self._snapshots += len(snapshots)
-        self._metrics.published(snapshots)
+        costs = {name: model.costs for name, model in self._learner.models.items()}
+        self._metrics.published(snapshots, costs)
         await self._delivery.send(news)
 
     async def _publish_clusters(self) -> Message:
@@ -199,14 +269,16 @@ class LearnPlane:
         await self._store.put_snapshot(CLUSTERS, version_name(version), data)
         key = snapshot_key(CLUSTERS, version_name(version))
         value = encode_model_update(
-            CLUSTERS,
-            version,
-            snapshot.openings,
-            snapshot.metrics,
-            key.decode(),
-            {_LOG[1]: snapshot.offset},
-            snapshot.clustering is not None,
-            self._wall_ms(),
+            {
+                "model": CLUSTERS,
+                "version": version_name(version),
+                "examples": snapshot.openings,
+                "metrics": snapshot.metrics,
+                "snapshot": key.decode(),
+                "offsets": {str(_LOG[1]): snapshot.offset},
+                "trusted": snapshot.clustering is not None,
+                "publishedAt": self._wall_ms(),
+            }
         )
         return Message(MODEL_UPDATES.name, CLUSTERS.encode(), value)
 
@@ -215,34 +287,38 @@ class LearnPlane:
         data = None if version is None else await self._store.snapshot(CLUSTERS, version)
         return None if data is None else cluster_log.decode(data, self._features)
 
-    def _news(self, snapshot: Snapshot, version: int) -> Message:
-        key = snapshot_key(snapshot.model, version_name(version))
-        value = encode_model_update(
-            snapshot.model,
-            version,
-            snapshot.examples,
-            snapshot.metrics,
-            key.decode(),
-            {_LOG[1]: snapshot.offset},
-            snapshot.trusted,
-            self._wall_ms(),
-        )
-        return Message(MODEL_UPDATES.name, snapshot.model.encode(), value)
-
     async def _current(self) -> dict[ModelName, Snapshot]:
         names = list(self._learner.models)
         versions = await self._store.current_snapshots(names)
         found = {}
         for name, version in zip(names, versions, strict=True):
             data = None if version is None else await self._store.snapshot(name, version)
-            if data is not None:
+            if version is not None and data is not None:
                 try:
-                    found[name] = decode(data, self._features)
+                    found[name] = decode_stored(data, version, self._features)
                 except SnapshotError as error:
                     raise _unusable(error) from error
             elif version is not None:
                 log.error("the store lost snapshot %s of %s: it is learned anew", version, name)
         return found
+
+
+def _opened(data: bytes | None, version: int) -> Snapshot | None:
+    return None if data is None else decode_stored(data, version_name(version))
+
+
+def _is_bad(entry: Entry) -> bool:
+    """Whether somebody should look at it."""
+    if entry.kind == "drift":
+        return entry.figures["loss_after"] > entry.figures["loss_before"]
+    return entry.kind in ("rollback", "refusal")
+
+
+def _is_milestone(before: Snapshot | None, now: Snapshot) -> bool:
+    """Whether a snapshot is kept for longer: the first, the first of a day, and turning points."""
+    if before is None or before.time // DAY_MS != now.time // DAY_MS:
+        return True
+    return before.history != now.history
 
 
 def _unusable(error: SnapshotError) -> StopPartition:

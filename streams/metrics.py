@@ -51,6 +51,10 @@ class Metrics:
             "paused_partitions", "Owned partition numbers that wait for store or broker.",
             ("plane",),
         )  # fmt: skip
+        self.shared_identities = self._counter(
+            "shared_identities",
+            "Identities that began to link too many people: their links no longer count.", (),
+        )  # fmt: skip
         self._learner()
         self._models()
 
@@ -65,6 +69,9 @@ class Metrics:
         )
         self.learner_unreadable = self._counter(
             "learner_unreadable", "Records that are no examples of these features.", ()
+        )
+        self.learner_forgotten = self._counter(
+            "learner_forgotten", "Examples of deleted people: dropped, not learned.", ()
         )
         self.snapshots = self._counter("snapshots", "Snapshots published, per model.", per_model)
         self.learner_lag = self._gauge(
@@ -88,6 +95,40 @@ class Metrics:
         self.model_ece = self._gauge(
             "model_ece", "Calibration error of a probability, of the recent scores.", per_model
         )
+
+        self.model_figure = self._gauge(
+            "model_figure",
+            "A figure of what a model served, as `afflux models show` names it; segment all is "
+            "everybody, recent_ is the last 2,048 examples.",
+            ("model", "segment", "figure"),
+        )
+        self.model_calibration = self._gauge(
+            "model_calibration",
+            "Calibration curve of the recent examples: mean probability, or share of positives, "
+            "of each bin.",
+            ("model", "bin", "part"),
+        )
+        self.model_drifts = self._gauge(
+            "model_drifts",
+            "How often the loss of what a model serves was found to have changed (ADWIN), per "
+            "direction: worse or better.",
+            ("model", "direction"),
+        )
+        self.model_champion = self._gauge(
+            "model_champion", "1 for the recipe of a model that is served.", ("model", "recipe")
+        )
+        self.model_held = self._gauge(
+            "model_held", "1 while what is served does not learn, after a rollback.", per_model
+        )
+        self.challenger_figure = self._gauge(
+            "challenger_figure",
+            "How a challenger stands beside the champion, by what both would have said.",
+            ("model", "challenger", "figure"),
+        )
+        self.recipe_cost = self._gauge(
+            "recipe_cost_us", "Microseconds that a recipe takes an example: learned and judged.",
+            ("model", "recipe"),
+        )  # fmt: skip
 
     def of(self, plane: str) -> PlaneMetrics:
         """The metrics of one plane."""

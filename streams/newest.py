@@ -19,6 +19,7 @@ class Newest:
 
     def __init__(self, limit: int | None = None) -> None:
         self._seen: dict[str, tuple[int, int]] = {}
+        self._people: dict[str, frozenset[str]] = {}
         self._limit = limit
         self.dropped = 0
 
@@ -38,8 +39,26 @@ class Newest:
             return False
         self._seen[key] = order
         if self._limit is not None and len(self._seen) > self._limit:
-            del self._seen[next(iter(self._seen))]
+            oldest = next(iter(self._seen))
+            del self._seen[oldest]
+            self._people.pop(oldest, None)
         return True
+
+    def change(self, key: str, identities: Iterable[str]) -> str | None:
+        """Whether a profile has become another since the last update of its key that is remembered.
+
+        "profile-merged": identities have joined it; "profile-split": some have left; else None.
+
+        >>> newest = Newest()
+        >>> [newest.change("a:1", ids) for ids in (["a:1"], ["a:1", "b:2"], ["a:1"], ["a:1"])]
+        [None, 'profile-merged', 'profile-split', None]
+        """
+        now = frozenset(identities)
+        before = self._people.get(key, now)
+        self._people[key] = now
+        if now - before:
+            return "profile-merged"
+        return "profile-split" if before - now else None
 
 
 def chosen(

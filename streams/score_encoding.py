@@ -32,7 +32,8 @@ def encode_score_updates(
     """One `ScoreUpdate` a served row (dtype `catalog.served`), all arguments aligned to it.
 
     linked: all identities of the profile, the owner included. versions: of the position that
-    the row was committed with; offsets: its offset, by default one past the as-of event's.
+    the row was committed with; offsets: its offset, by default one past that of the last record.
+    event_ids: empty where scores were made anew for a silence.
     """
     if not len(served):
         return []
@@ -43,7 +44,7 @@ def encode_score_updates(
             served, identities, event_ids, profile_ids, linked, versions, offsets, strict=True
         )
         return writer("ScoreUpdate").write_few([_row(catalog, *row) for row in rows])
-    as_of = served["as_of_offset"]
+    as_of = served["as_of_offset"].tolist()
     columns = {
         "profileId": pa.array(profile_ids, pa.string()),
         "identity": _texts(identities),
@@ -52,7 +53,9 @@ def encode_score_updates(
         "positionVersion": pa.array(versions, pa.int64()),
         "eventId": pa.array(event_ids, pa.string()),
         "eventTime": pa.array(served["as_of_ts"], pa.int64()),
-        "eventOffset": pa.array(as_of, pa.int64()),
+        "eventOffset": pa.array(
+            [o if e else -1 for o, e in zip(as_of, event_ids, strict=True)], pa.int64()
+        ),
         "scores": _scores(catalog, served),
         "cluster": pa.array(served["cluster"].astype(np.int64)),
     }
@@ -78,7 +81,7 @@ def _row(
         "positionVersion": version,
         "eventId": event_id,
         "eventTime": int(served["as_of_ts"]),
-        "eventOffset": int(served["as_of_offset"]),
+        "eventOffset": int(served["as_of_offset"]) if event_id else -1,
         "scores": _scores_of(catalog, served),
         "cluster": int(served["cluster"]),
     }

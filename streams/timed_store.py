@@ -21,6 +21,7 @@ class TimedStore:
         self.put_snapshot = store.put_snapshot
         self.current_snapshots = store.current_snapshots
         self.snapshot = store.snapshot
+        self.snapshots = store.snapshots
         self.close = store.close
 
     async def commit(self, commits: Sequence[Commit]) -> list[CommitResult]:

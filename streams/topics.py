@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from afflux.limits import DAY_MS
+
 Cleanup = Literal["delete", "compact"]
 
 
@@ -26,11 +28,26 @@ class Topic:
     partitions: int | None = None
     log_append_time: bool = False
     retention_ms: int = -1
+    """Of a topic with the policy delete: -1 keeps records for ever, deleted people included."""
+
+    @property
+    def configs(self) -> dict[str, str]:
+        """What it is created with. Segments of a day, so that old records do go."""
+        found = {"cleanup.policy": self.cleanup, "segment.ms": str(DAY_MS)}
+        if self.cleanup == "delete":
+            found["retention.ms"] = str(self.retention_ms)
+        else:
+            found["max.compaction.lag.ms"] = str(DAY_MS)
+            found["delete.retention.ms"] = str(DAY_MS)
+        if self.log_append_time:
+            found["message.timestamp.type"] = "LogAppendTime"
+        return found
 
 
 EXPERIENCE_EVENTS = Topic(
     "experience-events", "primary identity", ("ExperienceEvent", "ControlRecord"), "delete",
     "producers, workers (control records)", "enrich", log_append_time=True,
+    retention_ms=90 * DAY_MS,
 )  # fmt: skip
 PROFILE_ATTRIBUTES = Topic(
     "profile-attributes", "primary identity", ("ProfileAttributes",), "compact",
@@ -45,7 +62,8 @@ AUDIENCE_UPDATES = Topic(
     "enrich", "subscribers",
 )  # fmt: skip
 TRAINING_EXAMPLES = Topic(
-    "training-examples", "model", ("TrainingExample",), "delete", "enrich", "learn", partitions=1,
+    "training-examples", "model", ("TrainingExample", "ModelCommand"), "delete",
+    "enrich, afflux models (commands)", "learn", partitions=1, retention_ms=30 * DAY_MS,
 )  # fmt: skip
 MODEL_UPDATES = Topic(
     "model-updates", "model", ("ModelUpdate",), "compact", "learn", "operators", partitions=1,
@@ -59,7 +77,7 @@ def dead_letters(source: Topic) -> Topic:
     """The dead-letter topic of an input topic."""
     return Topic(
         f"{source.name}.dlq", "key of the source record", (), "delete",
-        "enrich", "afflux dlq",
+        "enrich", "afflux dlq", retention_ms=30 * DAY_MS,
     )  # fmt: skip
 
 

@@ -33,11 +33,19 @@ class Client:
         )
 
     def profile(
-        self, namespace: str, id: str, fields: Iterable[str] | None = None, at: int | None = None
+        self,
+        namespace: str,
+        id: str,
+        fields: Iterable[str] | None = None,
+        at: int | None = None,
+        fresh: bool = False,
     ) -> dict[str, Any] | None:
-        """The profile of a person by any identity; None if nothing is known."""
+        """The profile of a person by any identity; None if nothing is known.
+
+        fresh: with scores made anew, for `at` or for where event time stands.
+        """
         try:
-            found: dict[str, Any] = self._ask(wire.profile(namespace, id, fields, at))
+            found: dict[str, Any] = self._ask(wire.profile(namespace, id, fields, at, fresh))
         except Refused as error:
             if error.status == 404:
                 return None
@@ -49,9 +57,12 @@ class Client:
         people: Iterable[tuple[str, str]],
         fields: Iterable[str] | None = None,
         at: int | None = None,
+        fresh: bool = False,
     ) -> list[dict[str, Any] | None]:
         """Profiles of many (namespace, id), in their order."""
-        found: list[dict[str, Any] | None] = self._ask(wire.lookup(people, fields, at))["profiles"]
+        found: list[dict[str, Any] | None] = self._ask(wire.lookup(people, fields, at, fresh))[
+            "profiles"
+        ]
         return found
 
     def models(self) -> list[dict[str, Any]]:

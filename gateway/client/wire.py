@@ -31,18 +31,25 @@ def headers(key: str | None) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"} if key else {}
 
 
-def profile(namespace: str, id: str, fields: Iterable[str] | None, at: int | None) -> Asked:
+def profile(
+    namespace: str, id: str, fields: Iterable[str] | None, at: int | None, fresh: bool
+) -> Asked:
     """One profile."""
     parameters: Parameters = {}
     if fields is not None:
         parameters["fields"] = ",".join(fields)
     if at is not None:
         parameters["at"] = str(at)
+    if fresh:
+        parameters["fresh"] = "true"
     return Asked("GET", f"/v1/profiles/{quote(namespace, '')}/{quote(id, '')}", parameters)
 
 
 def lookup(
-    people: Iterable[tuple[str, str]], fields: Iterable[str] | None, at: int | None
+    people: Iterable[tuple[str, str]],
+    fields: Iterable[str] | None,
+    at: int | None,
+    fresh: bool,
 ) -> Asked:
     """Many profiles."""
     body: dict[str, Any] = {"people": [{"namespace": n, "id": i} for n, i in people]}
@@ -50,6 +57,8 @@ def lookup(
         body["fields"] = list(fields)
     if at is not None:
         body["at"] = at
+    if fresh:
+        body["fresh"] = True
     return Asked("POST", "/v1/profiles/lookup", body=json.dumps(body).encode())
 
 

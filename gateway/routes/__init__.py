@@ -4,11 +4,15 @@ from gateway.routes.clusters import clusters
 from gateway.routes.events import events
 from gateway.routes.forecasts import forecasts
 from gateway.routes.health import health
+from gateway.routes.identities import identities
 from gateway.routes.keys import keys
+from gateway.routes.privacy import privacy
 from gateway.routes.profiles import profiles
 from gateway.routes.quality import quality
 from gateway.routes.scores import scores
 
-ROUTERS = (profiles, quality, clusters, forecasts, events, scores, keys, health)
+ROUTERS = (
+    profiles, quality, clusters, forecasts, events, scores, privacy, identities, keys, health,
+)  # fmt: skip
 
 __all__ = ["ROUTERS"]

@@ -79,7 +79,8 @@ async def look_up(request: Request, caller: Querying) -> Response:
     ]
     if faults:
         raise Problem(422, "not all of these can be identities", faults)
-    wanted = Wanted(None if lookup.fields is None else tuple(lookup.fields), lookup.at)
+    fields = None if lookup.fields is None else tuple(lookup.fields)
+    wanted = Wanted(fields, lookup.at, lookup.fresh)
     people = [(person.namespace, person.id) for person in lookup.people]
     answers = await context.profiles.many(caller, people, wanted)
     context.audit.read(caller.key, [answer.profile_id for answer in answers], wanted.fields)

@@ -30,7 +30,8 @@ ModelParameter = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9
     responses={
         200: {
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
-            "description": "Events named `score`: the id is the place, the data a ScoreUpdate",
+            "description": "Events named `score`: the id is the place, the data a ScoreUpdate; "
+            "with `change` profile-merged or profile-split where its identities are others",
         },
         **problems(409),
     },

@@ -2,66 +2,56 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from launcher.chosen_models import chosen_models
-from launcher.compose import redis_options
 from launcher.connect import with_redis
 from launcher.console import out, print_json
 from launcher.errors import LauncherError
 
-if TYPE_CHECKING:
-    from launcher.model_report import Known
-    from launcher.settings import Settings
-
-models = typer.Typer(help="Look at the models.", no_args_is_help=True)
+models = typer.Typer(help="Look at the models, and say which is served.", no_args_is_help=True)
 
 
 @models.command()
 def show(
     model: Annotated[list[str] | None, typer.Argument(help="Only these; all if none.")] = None,
+    segments: Annotated[
+        bool, typer.Option("--segments", help="By segment, with the calibration curve.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a model.")] = False,
 ) -> None:
     """Show the current snapshot of each model and its progressive figures.
 
-    Every figure is of what was served, judged before it was learned, beside that of a constant.
+    Every figure is of what was served, judged before it was learned, beside that of a constant;
+    only the interval of an amount (pinball, coverage) is judged as the model would have given it.
     """
+    from launcher.model_registry import known_models
+    from launcher.model_report import overview
+
     settings = with_redis()
-    found = asyncio.run(_read(settings))
-    names = [known.spec.name for known in found]
+    chosen = chosen_models(settings)
+    names = [one.spec.name for one in chosen]
     for name in model or ():
         if name not in names:
             raise LauncherError(f"there is no model {name}", hint=f"models: {', '.join(names)}")
-    wanted = [known for known in found if not model or known.spec.name in model]
+    wanted = [one for one in chosen if not model or one.spec.name in model]
+    found = known_models(settings, wanted)
     if as_json:
-        for known in wanted:
-            print_json(known.as_json())
-        return
-    from launcher.model_report import overview
+        for known in found:
+            print_json(known.as_json(segments))
+    elif segments:
+        from launcher.model_history import curve_table, segments_table
 
-    out().print(overview(wanted))
-
-
-async def _read(settings: Settings) -> list[Known]:
-    from afflux.shards import shards_for
-    from launcher.model_report import Known
-    from models.snapshot import SnapshotError, decode
-    from profile_store.redis_store import RedisShardStore
-
-    specs = [model.spec for model in chosen_models(settings)]
-    store = RedisShardStore(redis_options(settings), shards_for(settings.partitions))
-    try:
-        versions = await store.current_snapshots([spec.name for spec in specs])
-        found = []
-        for spec, version in zip(specs, versions, strict=True):
-            data = None if version is None else await store.snapshot(spec.name, version)
-            snapshot = None if data is None else decode(data)
-            found.append(Known(spec, int(version or "0", 16), snapshot))
-        return found
-    except SnapshotError as error:
-        raise LauncherError(str(error)) from error
-    finally:
-        await store.close()
+        for known in found:
+            out().print(f"[bold]{known.spec.name}[/]: {known.spec.outcome.describe()}")
+            if known.snapshot is None:
+                out().print("no snapshot yet")
+                continue
+            out().print(segments_table(known.snapshot))
+            curve = curve_table(known.snapshot)
+            if curve is not None:
+                out().print("calibration of the recent examples", curve)
+    else:
+        out().print(overview(found))

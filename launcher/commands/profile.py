@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,13 +30,29 @@ def get(
         str | None,
         typer.Option(help="Comma-separated, such as scores.churn,attributes. Implies --json."),
     ] = None,
+    fresh: Annotated[
+        bool,
+        typer.Option(
+            "--fresh",
+            help="Features and scores of now instead of the last event, by the newest models. Now "
+            "is where event time stands in the log, unless --at says something else.",
+        ),
+    ] = False,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Features, and fresh scores, as of this time: ISO 8601 (UTC if no zone is given), "
+            "or `now` for the clock.",
+        ),
+    ] = None,
 ) -> None:
     """Show the live profile of a person: attributes, facts, scores and the reasons for them.
 
     Exit code 1 where nothing is known of this identity.
     """
     names = [name.strip() for name in fields.split(",") if name.strip()] if fields else None
-    found = _read(namespace, id, names)
+    found = _read(namespace, id, names, fresh, None if at is None else _moment(at))
     if found is None:
         report(f"nothing is known of {namespace}:{id}")
         raise typer.Exit(NOT_FOUND)
@@ -47,11 +65,29 @@ def get(
     out().print(panel(found, words_of(found.cluster)))
 
 
-def _read(namespace: str, id: str, names: list[str] | None) -> Profile | None:
+def _moment(text: str) -> int:
+    """Milliseconds. Raises LauncherError for what is no time."""
+    if text == "now":
+        return time.time_ns() // 1_000_000
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise LauncherError(
+            f"{text!r} is no time", hint="such as 2018-01-31T12:00:00Z, 2018-01-31, or now"
+        ) from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1000)
+
+
+def _read(
+    namespace: str, id: str, names: list[str] | None, fresh: bool, at: int | None
+) -> Profile | None:
+    from models.scoring import scorer_of
     from profile_store import ProfileStore
 
-    with ProfileStore(redis_options(with_redis())) as store:
+    with ProfileStore(redis_options(with_redis()), scorer_of) as store:
         try:
-            return store.get(namespace, id, names)
+            return store.get(namespace, id, names, at=at, fresh=fresh)
         except ValueError as error:
             raise LauncherError(str(error)) from None

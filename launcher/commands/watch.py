@@ -57,6 +57,9 @@ def scores(
                 wanted = chosen(update, profile, model or ())
                 if wanted is None or not newest.is_new(update):
                     continue
+                change = newest.change(wanted["identity"], wanted["identities"])
+                if change:
+                    wanted = {**wanted, "change": change}
                 if as_json:
                     print_json(wanted)
                 else:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from afflux.catalog import Catalog
 from afflux.columns import I64, EventColumns
 from afflux.examples import ExampleColumns
-from afflux.limits import StepSettings
+from afflux.limits import Silence, StepSettings
 from afflux.names import Identity
 from afflux.outcome import Batch
 from afflux.outcomes import Openings
@@ -83,7 +83,7 @@ class Engine:
         self.events = self.snapshots = 0
         self._log = log
         self._sink = sink
-        self._settings = StepSettings(shards=1)
+        self._settings = StepSettings(shards=1, silence=Silence(0))
         self._position = Position(self.catalog.layout, (TopicPosition(bytes(16), 0),))
         self._watermark = Watermark()
         self._examples = 0

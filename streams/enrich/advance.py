@@ -28,6 +28,7 @@ from streams.enrich.commits import CommitPlanner, Planned
 from streams.enrich.fetch import RowFetcher, Rows, Wanted
 from streams.enrich.last_word import LastWord
 from streams.enrich.partition import OwnedPartition
+from streams.enrich.shared_identities import SharedIdentities
 from streams.enrich.work import Work
 
 log = logging.getLogger("afflux.enrich")
@@ -50,6 +51,7 @@ class Advancer:
         shards: int,
         commit_rows: int,
         settings: StepSettings,
+        shared: SharedIdentities,
     ) -> None:
         self._store = store
         self._catalog = catalog
@@ -59,6 +61,7 @@ class Advancer:
         self._shards = shards
         self._limit = commit_rows
         self._settings = settings
+        self._shared = shared
 
     def work(
         self, part: OwnedPartition, batch: Batch, at: Watermark, shards: Sequence[int]
@@ -242,7 +245,11 @@ class Advancer:
         won = {s for s, part in part_of.items() if part.number not in lost}
         outboxes = {s: box for s, box in planned.outboxes.items() if s in won}
         owners = self._owners(rows, outcome, planned, won if lost else None)
-        announcing = asyncio.create_task(self._last_word.announce(outboxes, owners, began))
+        self._shared.look(rows.fetched, outcome.edges)
+        relinked = _relinked(rows, outcome, won)
+        announcing = asyncio.create_task(
+            self._last_word.announce(outboxes, owners, began, relinked)
+        )
         for part in part_of.values():
             if part.number not in lost:
                 part.announcing = announcing
@@ -251,8 +258,10 @@ class Advancer:
     def _owners(
         self, rows: Rows, outcome: StepOutcome, planned: Planned, won: Set[int] | None
     ) -> Owners:
-        """Of the shards in `won`; of all of them where it is None."""
+        """Of the shards in `won`; of all of them where it is None. Without relinked rows."""
         identities, scored = rows.fetched.identities, outcome.scored
+        if len(outcome.relinked):
+            scored = np.setdiff1d(scored, outcome.relinked)
         shards = rows.fetched.shard[scored].tolist()
         if won is not None:
             scored = scored[[s in won for s in shards]]
@@ -286,6 +295,16 @@ async def commit(
         else:
             lost[result.shard] = LostRace(f"shard {result.shard} was written by another owner")
     return lost
+
+
+def _relinked(rows: Rows, outcome: StepOutcome, won: Set[int]) -> dict[int, list[Identity]]:
+    """Shard -> who is to be announced as they are after the commit."""
+    found: dict[int, list[Identity]] = {}
+    for r in outcome.relinked.tolist():
+        shard = int(rows.fetched.shard[r])
+        if shard in won:
+            found.setdefault(shard, []).append(rows.fetched.identities[r])
+    return found
 
 
 def _chunk_end(due: Sequence[int], limit: int) -> int | None:

@@ -67,6 +67,9 @@ class CommitPlanner:
             (int(shard[r]), (identities[r], e.encode())) for r, e in outcome.edges.items()
         )
         forget = _grouped((int(shard[r]), identities[r]) for r in _gone(outcome))
+        expired = _grouped(
+            (int(shard[r]), (identities[r], EVENTS)) for r in outcome.expired.tolist()
+        )
         deadlines = self._deadlines(identities, shard, outcome)
         outboxes = self._outboxes(identities, shard, outcome)
         planned = Planned([], {}, outboxes, {})
@@ -84,6 +87,7 @@ class CommitPlanner:
                     attributes=attributes.get(s, ()),
                     edges=edges.get(s, ()),
                     forget=forget.get(s, ()),
+                    expired=expired.get(s, ()),
                     deadlines=deadlines.get(s, {}),
                     volumes=outcome.volumes.get(s, ()),
                 )
@@ -155,7 +159,8 @@ class CommitPlanner:
     def _outboxes(
         self, identities: Sequence[Identity], shard: NDArray[np.int32], outcome: StepOutcome
     ) -> dict[int, Outbox]:
-        scored, slices = _sorted_by_shard(outcome.scored, shard)
+        told = np.union1d(outcome.scored, outcome.relinked)
+        scored, slices = _sorted_by_shard(told, shard)
         names = [identities[r] for r in scored.tolist()]
         owners = {s: names[part] for s, part in slices.items()}
         retracted = _grouped((int(shard[r]), identities[r]) for r in _gone(outcome))
@@ -182,12 +187,12 @@ class CommitPlanner:
 
 
 def _gone(outcome: StepOutcome) -> list[int]:
-    """Rows of people who were deleted and did not come back in the same step.
+    """Rows without scores from now on: of people who were deleted, and of the long silent.
 
-    Who came back has a new served row and scores to announce.
+    Who came back in the same step has a new served row and scores to announce.
     """
-    rows: list[int] = outcome.deleted[~outcome.served_changed[outcome.deleted]].tolist()
-    return rows
+    rows = outcome.deleted[~outcome.served_changed[outcome.deleted]].tolist()
+    return sorted({*rows, *outcome.unscored.tolist()}) if len(outcome.unscored) else rows
 
 
 def _sorted_by_shard(

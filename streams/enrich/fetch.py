@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afflux.catalog import Catalog
-from afflux.columns import I32, Bool
-from afflux.identity import MAX_IDENTITIES, Edges
+from afflux.columns import I32, I64, Bool
+from afflux.identity import Edge, Edges, component
 from afflux.names import ATTRIBUTES, EVENTS, Identity
 from afflux.outcome import Fetched
 from afflux.shards import murmur2, shard_of
 from profile_store.contract import RowReply, RowRequest, ShardStore
+
+_NOW = 2**62
+"""Later than every event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class RowFetcher:
             _place(reply, rows, wanted, fragments, served, edges, attributes)
 
         shards = wanted.shard
-        late = _due_rows(replies, identities, wanted.wanted)
+        late, due = _due_rows(replies, identities, wanted.wanted)
         new = [(s, i) for s, i, r in late if r >= len(wanted.identities)]
         if new:
             shards = np.concatenate([shards, np.array([s for s, _ in new], np.int32)])
@@ -99,7 +102,7 @@ class RowFetcher:
         return Rows(
             fetched=Fetched(
                 identities, shards, fragment, served_rows, edges, owner,
-                self._catalog.decode_fragments(linked) if linked else None,
+                self._catalog.decode_fragments(linked) if linked else None, due,
             ),
             touched=touched,
             event_ids=tails,
@@ -160,28 +163,30 @@ class RowFetcher:
         edges: Mapping[int, Edges],
         neighbours: Mapping[int, Sequence[Identity]],
     ) -> tuple[I32, list[bytes | None], dict[int, list[Identity]]]:
-        """Fragments of the other identities of every profile, breadth first over the edges."""
+        """Fragments of the other identities of every profile, which are those that readers see."""
         graph = {identities[r]: e for r, e in edges.items()}
-        reached = {
-            r: [identities[r], *_live(edges.get(r), neighbours.get(r, ()))]
+        of_row = {
+            r: _with(edges.get(r) or Edges(), neighbours.get(r, ()))
             for r in sorted(edges.keys() | neighbours.keys())
         }
-        reached = {r: _unique(ids) for r, ids in reached.items() if len(ids) > 1}
+        of_row = {r: e for r, e in of_row.items() if e.live}
         rows: dict[Identity, bytes | None] = {}
-        frontier = _unique(i for ids in reached.values() for i in ids[1:])
-        while frontier:
-            for identity, fragment, edge in await self._read_foreign(frontier):
+        while True:
+            reached = {r: self._reached(identities[r], e, graph) for r, e in of_row.items()}
+            missing = _unique(i for ids in reached.values() for i in ids[1:] if i not in rows)
+            if not missing:
+                break
+            for identity, fragment, edge in await self._read_foreign(missing):
                 rows[identity] = fragment
                 graph.setdefault(identity, edge)
-            frontier = []
-            for r, ids in reached.items():
-                grown = _unique([*ids, *(o for i in ids if i in graph for o in graph[i].others())])
-                reached[r] = grown[:MAX_IDENTITIES]
-                frontier += [i for i in reached[r][1:] if i not in rows]
-            frontier = _unique(frontier)
+        reached = {r: ids for r, ids in reached.items() if len(ids) > 1}
         owner = [r for r, ids in reached.items() for i in ids[1:] if rows[i] is not None]
         linked = [rows[i] for ids in reached.values() for i in ids[1:] if rows[i] is not None]
         return np.array(owner, np.int32), linked, reached
+
+    @staticmethod
+    def _reached(start: Identity, edges: Edges, graph: Mapping[Identity, Edges]) -> list[Identity]:
+        return component(start, lambda i: edges if i == start else graph.get(i))
 
     async def _read_foreign(
         self, identities: Sequence[Identity]
@@ -252,22 +257,34 @@ def _place(
 
 def _due_rows(
     replies: Sequence[RowReply], identities: Sequence[Identity], wanted: Bool
-) -> list[tuple[int, Identity, int]]:
-    """(shard, identity, row) of due rows that were not read yet; new rows go to the end."""
+) -> tuple[list[tuple[int, Identity, int]], I64]:
+    """(shard, identity, row) of due rows that were not read yet; new rows go to the end.
+
+    And the deadline of every row, 0 where it is not due.
+    """
     if not any(reply.due for reply in replies):
-        return []
+        return [], _NONE_DUE
     known = {identity: row for row, identity in enumerate(identities)}
-    late = []
+    late, at = [], {}
     for reply in replies:
-        for identity, _ in reply.due:
+        for identity, deadline in reply.due:
             row = known.setdefault(identity, len(known))
+            at[row] = deadline
             if row >= len(wanted) or not wanted[row]:
                 late.append((reply.shard, identity, row))
-    return late
+    due = np.zeros(len(known), np.int64)
+    due[list(at)] = list(at.values())
+    return late, due
 
 
-def _live(edges: Edges | None, more: Sequence[Identity]) -> list[Identity]:
-    return [*(edges.others() if edges is not None else ()), *more]
+_NONE_DUE = np.empty(0, np.int64)
+
+
+def _with(edges: Edges, more: Sequence[Identity]) -> Edges:
+    """With links that this very batch names: the newest."""
+    for other in more:
+        edges = edges.put(other, Edge(_NOW, "", True))
+    return edges
 
 
 def _unique(identities: Iterable[Identity]) -> list[Identity]:

@@ -12,6 +12,8 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from afflux.catalog import Catalog
 from afflux.identity import Edges
 from afflux.names import Identity
@@ -60,11 +62,20 @@ class LastWord:
         self.now = now
         self._corrections: set[asyncio.Task[None]] = set()
 
-    async def announce(self, outboxes: Mapping[int, Outbox], owners: Owners, began: float) -> None:
+    async def announce(
+        self,
+        outboxes: Mapping[int, Outbox],
+        owners: Owners,
+        began: float,
+        relinked: Mapping[int, Sequence[Identity]] | None = None,
+    ) -> None:
         """Announce what was committed; returns when it is acknowledged.
 
-        outboxes: by shard. began: when the commit was sent.
+        outboxes: by shard. began: when the commit was sent. relinked: by shard, whose links a
+        control record changed: they are announced as the store has them now.
         """
+        if relinked:
+            owners = _joined(owners, (await self.read(relinked)).owners)
         await self._announcer.announce(outboxes.values(), owners)
         if self.now() - began > SLOW_S:
             self.stand_by(outboxes, owners)
@@ -135,3 +146,13 @@ class LastWord:
             [version for _, _, version, _ in found],
             {identities[r]: people for r, people in members.items()},
         )
+
+
+def _joined(one: Owners, other: Owners) -> Owners:
+    return Owners(
+        [*one.identities, *other.identities],
+        np.concatenate([one.served, other.served]),
+        [*one.event_ids, *other.event_ids],
+        [*one.versions, *other.versions],
+        {**one.members, **other.members},
+    )

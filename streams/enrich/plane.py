@@ -37,9 +37,11 @@ from streams.enrich.last_word import LastWord
 from streams.enrich.learner_gate import LearnedOffset, LearnerGate
 from streams.enrich.partition import Head, OwnedPartition
 from streams.enrich.settings import EnrichSettings
+from streams.enrich.shared_identities import SharedIdentities
 from streams.enrich.takeover import INPUTS, TakeOver, seeks
 from streams.enrich.together import Job, Together
 from streams.enrich.work import Work
+from streams.metrics import Metrics
 from streams.ports import TP, Delivery, LogRange, Rewind, StopPartition
 from streams.records import RecordBatch
 
@@ -82,6 +84,7 @@ class EnrichPlane:
         nonce: bytes,
         monotonic: Callable[[], float],
         wall_ms: Callable[[], int],
+        metrics: Metrics | None = None,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -95,6 +98,8 @@ class EnrichPlane:
             shards=settings.shards,
             skew_ms=settings.skew_ms,
             edge_refresh_ms=settings.edge_refresh_ms,
+            silence=settings.silence,
+            expiry=settings.expiry,
         )
         planner = CommitPlanner(catalog, encode_training_examples, encode_control, nonce)
         fetcher = RowFetcher(store, catalog, settings.shards)
@@ -103,6 +108,7 @@ class EnrichPlane:
         self._advancer = Advancer(
             store, catalog, planner, fetcher, self._last_word,
             settings.shards, settings.commit_rows, step_settings,
+            SharedIdentities(metrics or Metrics()),
         )  # fmt: skip
         self._together = Together(self._fold_events, settings.spacing_ms / 1000, monotonic)
         self._attributes = AttributeFolder(store, catalog, settings.shards, nonce)

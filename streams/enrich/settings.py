@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from afflux.limits import Expiry, Silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +35,7 @@ class EnrichSettings:
     """The worker stops when more than this share of the recent records is bad."""
     bad_window: int = 2_000
     """How many recent records the share is taken of."""
+    silence: Silence = field(default_factory=Silence)
+    """When scores of people without events are made anew."""
+    expiry: Expiry = field(default_factory=Expiry)
+    """What is forgotten of people who stay away."""

@@ -29,6 +29,13 @@ OPERATIONS = [
     ("GET", "/v1/forecasts"),
     ("GET", "/v1/scores/stream"),
     ("POST", "/v1/events"),
+    ("GET", "/v1/privacy/{namespace}/{id}"),
+    ("DELETE", "/v1/privacy/{namespace}/{id}"),
+    ("GET", "/v1/privacy/receipts/{receipt}"),
+    ("PUT", "/v1/consent/{namespace}/{id}"),
+    ("GET", "/v1/identities/{namespace}/{id}"),
+    ("POST", "/v1/identities/link"),
+    ("POST", "/v1/identities/unlink"),
     ("GET", "/v1/keys"),
     ("GET", "/health/live"),
     ("GET", "/health/ready"),
@@ -41,7 +48,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The page of a gateway with people and a key that may do everything; streams end at once."""
     made = rig(tmp_path_factory.mktemp("keys"), stream_s=0.01, burst=1_000_000)
     asyncio.run(people(made.shards))
-    key = made.key("query", "ingest", "admin")
+    key = made.key("query", "ingest", "privacy", "admin")
     config = Path(tmp_path_factory.mktemp("config") / "schemathesis.toml")
     config.write_text(f'{CONFIG}\n[auth.openapi.apiKey]\nbearer = "{key}"\n')
     return schemathesis.openapi.from_asgi(

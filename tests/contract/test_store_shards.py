@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from afflux.names import ATTRIBUTES, EVENTS, Identity
-from profile_store.contract import Commit, RowRequest
+from profile_store.contract import SNAPSHOTS_KEPT, SNAPSHOTS_RECENT, Commit, RowRequest
 from profile_store.errors import StoreMisconfigured
 from store_cases import (
     KEYS,
@@ -236,6 +236,17 @@ async def test_empty_values_delete(harness: Harness) -> None:
     assert {key[:2] for key in harness.dump()} == {b"f:", b"v:", b"p:"}
 
 
+async def test_expired_fragments_are_deleted(harness: Harness) -> None:
+    """`expired` deletes fragments and nothing else."""
+    await harness.store.commit([first(fragments=rows([1, 2]), served=[(person(1), b"s")])])
+    await harness.store.commit([second(expired=[(person(1), EVENTS)])])
+    (reply,) = await harness.store.read(
+        [RowRequest(0, [(person(1), EVENTS), (person(2), EVENTS)], [person(1)])]
+    )
+    assert list(reply.fragments) == [None, b"00000002"]
+    assert list(reply.served) == [b"s"]
+
+
 async def test_due_deadlines_come_earliest_first(harness: Harness) -> None:
     """Deadlines before the limit, by time and then identity; the next one is told as well."""
     deadlines = {person(3): 30, person(1): 10, person(22): 20, person(21): 20, person(4): 40}
@@ -370,6 +381,26 @@ async def test_snapshots_are_kept_and_the_last_is_current(harness: Harness) -> N
     await store.put_snapshot("churn", "00ff", b"\x00one")
     assert await store.current_snapshots(["churn"]) == ["00ff"]
     assert await store.snapshot("churn", "11ff") == b"two"
+
+
+async def test_snapshots_to_be_kept_outlive_the_recent_ones(harness: Harness) -> None:
+    """So does the one before each of them; what is known of a snapshot goes when it goes."""
+    store = harness.store
+    assert await store.snapshots("churn") == []
+    for n in range(SNAPSHOTS_RECENT + 6):
+        await store.put_snapshot("churn", f"{n:04x}", b"%d" % n, b"about %d" % n, n == 3)
+    found = {s.version: s for s in await harness.other.snapshots("churn")}
+    recent = {f"{n:04x}" for n in range(6, SNAPSHOTS_RECENT + 6)}
+    assert set(found) == {"0002", "0003", *recent}
+    assert {version for version, s in found.items() if s.kept} == {"0002", "0003"}
+    assert found["0003"].about == b"about 3"
+    assert await store.snapshot("churn", "0002") == b"2"
+    assert await store.snapshot("churn", "0004") is None
+    for n in range(SNAPSHOTS_KEPT + 1):
+        await store.put_snapshot("churn", f"{n + 4096:04x}", b"x", b"", keep=True)
+    found = {s.version: s for s in await harness.other.snapshots("churn")}
+    assert len(found) == SNAPSHOTS_KEPT
+    assert await store.snapshot("churn", "0003") is None
 
 
 async def test_nothing_to_do_is_fine(harness: Harness) -> None:

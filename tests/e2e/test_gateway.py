@@ -100,6 +100,15 @@ def test_events_in_profiles_and_scores_out(stack: Up) -> None:
 
         profile = until(bought)
         assert profile["scores"]["churn"]["event_id"] == "ann-2"
+        later = 1_760_000_000_000 + 30 * 86_400_000
+        anew = client.profile("crm", "ann", ["scores", "features"], later, fresh=True)
+        assert anew is not None
+        assert (anew["at"], anew["scores"]["churn"]["event_time"]) == (later, later)
+        assert anew["scores"]["churn"]["event_id"] == ""
+        assert anew["features"] != profile["features"]
+        (now,) = client.profiles([("crm", "ann")], fresh=True)
+        assert now is not None
+        assert profile["at"] <= now["at"] < later
         with pytest.raises(Refused) as refused:
             client.send([purchase("", 1)])
         assert refused.value.errors[0]["pointer"] == "/0/identityMap/crm/0/id"

@@ -98,6 +98,16 @@ def test_json_lines_become_a_profile_and_score_updates(stack: Up) -> None:
     assert set(few["scores"]) == {"churn"}
     assert few["attributes"] == {"tier": "gold"}
 
+    ada = ("profile", "get", "email", "ada@example.org")
+    late = afflux(*ada, "--fresh", "--at", "2025-11-11T08:53:20Z", "--json", cwd=stack.folder)
+    fresh, last = json.loads(late.stdout), scores["churn"]
+    score = fresh["scores"]["churn"]
+    assert fresh["at"] == score["event_time"] == START + 33 * DAY_MS
+    assert (score["event_id"], score["previous"]) == ("", last["value"])
+    now = json.loads(afflux(*ada, "--fresh", "--json", cwd=stack.folder).stdout)
+    assert last["event_time"] <= now["at"] < fresh["at"]
+    assert "is no time" in afflux(*ada, "--at", "soon", cwd=stack.folder).stderr
+
     watched = afflux(
         "watch", "scores", "--from-start", "--profile", "email:ada@example.org", "--model", "churn",
         "--json", "--seconds", "3", cwd=stack.folder,

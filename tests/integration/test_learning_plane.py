@@ -11,10 +11,13 @@ from time import thread_time
 import numpy as np
 import pytest
 
+from afflux.names import EVENTS, Identity
+from afflux.position import Position
 from afflux.scoring import LinearScorer
 from models.learner import Schedule
 from models.snapshot import decode, encode, version_name, version_of
 from models_log import CATALOG, LOG, ExampleLog, Incidents, current, example_values
+from profile_store.contract import Commit
 from profile_store.memory import MemoryShardStore
 from streams.encoding import decode_model_update
 from streams.ports import LogRange, StopPartition
@@ -247,3 +250,23 @@ async def test_scorers_keep_what_they_have(
     assert await source.refresh() is None
     assert source.current is before
     assert caplog.text.count("is not used") == 3
+
+
+async def test_examples_of_deleted_people_are_not_learned(store: MemoryShardStore) -> None:
+    """What was opened before the delete is dropped; what was opened after it is learned."""
+    log = ExampleLog(list(example_values(200)))
+    for row, deleted_at in ((3, 10_000), (5, 1)):
+        identity = Identity(b"t:%04d" % row)
+        tombstone = CATALOG.new_fragments(1)
+        tombstone["deleted_at"] = deleted_at
+        fragments = [(identity, EVENTS, CATALOG.encode_rows(tombstone)[0])]
+        position = Position(CATALOG.layout, (), 1).encode()
+        (landed,) = await store.commit([Commit(row, b"", position, b"", fragments)])
+        assert landed.landed
+    plane = log.plane(store)
+    await plane.assigned(log.ranges())
+    await log.feed(plane, 0)
+    await plane.close()
+    assert plane.stats.forgotten == 2
+    assert plane.stats.learned == 198
+    assert plane.stats.offset == 200

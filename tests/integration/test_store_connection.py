@@ -8,10 +8,9 @@ import pytest
 import redis
 
 from profile_store.connection import CONNECTIONS
-from profile_store.contract import Commit
+from profile_store.contract import SNAPSHOTS_RECENT, Commit
 from profile_store.errors import StoreUnavailable
 from profile_store.options import RedisOptions
-from profile_store.redis_store import SNAPSHOTS_KEPT
 from store_cases import SHARDS, fence, first, opened, person, position, request, rows, second
 from store_redis import RedisProcess
 
@@ -105,12 +104,12 @@ async def test_old_snapshots_go(server: RedisProcess, client: redis.Redis) -> No
     """Only so many snapshots of a model stay; other models are not touched."""
     async with opened(server.url) as store:
         await store.put_snapshot("other", "0", b"kept")
-        for n in range(SNAPSHOTS_KEPT + 5):
+        for n in range(SNAPSHOTS_RECENT + 5):
             await store.put_snapshot("churn", f"{n:x}", b"%d" % n)
         assert await store.snapshot("churn", "4") is None
         assert await store.snapshot("churn", "5") == b"5"
         assert await store.snapshot("other", "0") == b"kept"
-        assert client.dbsize() == SNAPSHOTS_KEPT + 2 + 3
+        assert client.dbsize() == SNAPSHOTS_RECENT + 3 + 4
 
 
 async def test_the_fence_of_another_writer(server: RedisProcess, client: redis.Redis) -> None:

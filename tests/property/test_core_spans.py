@@ -58,6 +58,7 @@ def fetched_together(
         np.concatenate([part.fragment[at] for at, part in pieces]),
         np.concatenate([part.served[at] for at, part in pieces]),
         edges,
+        due=np.concatenate([part.due[at] for at, part in pieces]),
     ), places
 
 

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from afflux.catalog import Catalog
 from afflux.columns import Kind
 from afflux.identity import Edges
+from afflux.limits import Expiry, Silence
 from afflux.names import ModelName
 from afflux.outcome import Control
 from afflux.outcomes import Eligible, ModelSpec, Openings, Outcome
@@ -45,9 +46,10 @@ def replayed(
     cuts: Sequence[tuple[int, int]],
     catalog: Catalog = CATALOG,
     scorer: Scorer = SCORER,
+    rules: StepSettings = SETTINGS,
 ) -> Replay:
     """The log folded in batches of so many offsets."""
-    replay, base, end = Replay(catalog, scorer, SETTINGS), 0, log[-1].offset + 1
+    replay, base, end = Replay(catalog, scorer, rules), 0, log[-1].offset + 1
     for size, lagging in cycle(cuts):
         if base >= end:
             break
@@ -57,9 +59,11 @@ def replayed(
     return replay
 
 
-def told(log: Sequence[Record], catalog: Catalog = CATALOG) -> Oracle:
+def told(
+    log: Sequence[Record], catalog: Catalog = CATALOG, rules: StepSettings = SETTINGS
+) -> Oracle:
     """The log in the oracle's words."""
-    oracle = Oracle(catalog, SETTINGS)
+    oracle = Oracle(catalog, rules)
     for record in log:
         oracle.feed(record)
     return oracle
@@ -107,3 +111,22 @@ def test_other_openings_equal_the_oracle(
 ) -> None:
     """So it is where every event opens an example, or only some kinds do and slots run out."""
     assert_same(replayed(log, cuts, catalog, linear_scorer(catalog)), told(log, catalog))
+
+
+EXPIRING = [
+    StepSettings(8, silence=Silence(DAY, 40 * DAY), expiry=Expiry(profile_ms=21 * DAY)),
+    StepSettings(8, expiry=Expiry(90 * DAY, 7 * DAY, ("ECID", "crm"), score_ms=10 * DAY)),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rules", EXPIRING, ids=["everybody", "pseudonyms"])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(log=LOGS, cuts=CUTS)
+def test_expiry_equals_the_oracle(
+    rules: StepSettings, log: Sequence[Record], cuts: Sequence[tuple[int, int]]
+) -> None:
+    """Who expires, when, and what those become who come back; nobody has scores without a row."""
+    replay, oracle = replayed(log, cuts, rules=rules), told(log, rules=rules)
+    assert_same(replay, oracle)
+    assert set(replay.served) <= {i for i, row in oracle.rows.items() if row.last_ts}

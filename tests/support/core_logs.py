@@ -50,7 +50,9 @@ class Draft:
 DRAFTS = st.builds(
     Draft,
     kind=st.sampled_from(
-        ["event"] * 30 + ["linked", "edge", "derived", "unlink", "delete", "tick", "bad"]
+        ["event"] * 30
+        + ["linked", "edge", "derived", "unlink", "delete", "tick", "bad"]
+        + ["forget", "opt_out", "opt_in"]
     ),
     who=WHO,
     other=st.sampled_from(PEOPLE),

@@ -94,6 +94,7 @@ class Replay:
             edges={
                 r: Edges.decode(self.edges[i]) for r, i in enumerate(identities) if i in self.edges
             },
+            due=np.array([self.deadlines[i] if i in due else 0 for i in identities], np.int64),
         )
 
     def _shard(self, identity: Identity) -> int:
@@ -106,7 +107,7 @@ class Replay:
         for r, identity in enumerate(fetched.identities):
             if out.fragment_changed[r]:
                 self.fragments[identity] = rows[r]
-            else:
+            elif r not in set(out.expired.tolist()):
                 assert rows[r] == fetched.fragment[r].tobytes()
             if out.served_changed[r]:
                 self.served[identity] = served[r]
@@ -114,6 +115,10 @@ class Replay:
                 self.deadlines[identity] = int(out.deadline[r])
                 if not out.deadline[r]:
                     del self.deadlines[identity]
+        for r in out.expired.tolist():
+            self.fragments.pop(fetched.identities[r], None)
+        for r in out.unscored.tolist():
+            self.served.pop(fetched.identities[r], None)
         for r in out.deleted.tolist():
             if r not in set(out.scored.tolist()):
                 self.served.pop(fetched.identities[r], None)

@@ -8,15 +8,15 @@ from typing import Any
 from numpy.typing import NDArray
 
 from afflux.columns import Kind
+from afflux.limits import Silence, StepSettings
 from afflux.names import Identity
 from afflux.outcome import Control, StepOutcome
 from afflux.shards import murmur2
-from afflux.step import StepSettings
 from core_cases import CATALOG, id_hash, linear_scorer
 from core_replay import Replay
 from oracle import Event, Record
 
-SETTINGS = StepSettings(shards=8)
+SETTINGS = StepSettings(shards=8, silence=Silence(0))
 T0 = 1_483_228_800_000
 HOUR, DAY = 3_600_000, 86_400_000
 ANNA, BEN = Identity(b"crm:anna"), Identity(b"crm:ben")

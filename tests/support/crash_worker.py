@@ -25,7 +25,7 @@ from typing import Any
 from afflux.position import Position
 from core_cases import CATALOG, linear_scorer
 from enrich_rig import SECRET, FixedScorers
-from profile_store.contract import Commit, CommitResult, RowReply, RowRequest
+from profile_store.contract import Commit, CommitResult, RowReply, RowRequest, StoredSnapshot
 from profile_store.options import RedisOptions
 from profile_store.redis_store import RedisShardStore
 from streams.bad_records import Limits
@@ -147,9 +147,11 @@ class MortalStore:
         """As the store."""
         return await self._store.outboxes(shards)
 
-    async def put_snapshot(self, model: str, version: str, data: bytes) -> None:
+    async def put_snapshot(
+        self, model: str, version: str, data: bytes, about: bytes = b"", keep: bool = False
+    ) -> None:
         """As the store."""
-        await self._store.put_snapshot(model, version, data)
+        await self._store.put_snapshot(model, version, data, about, keep)
 
     async def current_snapshots(self, models: Sequence[str]) -> list[str | None]:
         """As the store."""
@@ -158,6 +160,10 @@ class MortalStore:
     async def snapshot(self, model: str, version: str) -> bytes | None:
         """As the store."""
         return await self._store.snapshot(model, version)
+
+    async def snapshots(self, model: str) -> list[StoredSnapshot]:
+        """As the store."""
+        return await self._store.snapshots(model)
 
     async def close(self) -> None:
         """As the store."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from afflux.catalog import Catalog
+from afflux.limits import Expiry
 from afflux.scoring import Scorer
 from afflux.shards import murmur2, partition_of
 from core_cases import CATALOG, linear_scorer
@@ -126,6 +127,7 @@ class Worker:
         catalog: Catalog = CATALOG,
         commit_rows: int = 500,
         idle_tick_s: float = 0,
+        expiry: Expiry | None = None,
     ) -> None:
         self.logs = logs
         self.monotonic = 0.0
@@ -134,7 +136,7 @@ class Worker:
         limits = Limits(partitions=logs.partitions, shards=shards)
         settings = EnrichSettings(
             partitions=logs.partitions, shards=shards, secret=SECRET, idle_tick_s=idle_tick_s,
-            commit_rows=commit_rows, bad_share=1.0,
+            commit_rows=commit_rows, bad_share=1.0, expiry=expiry or Expiry(),
         )  # fmt: skip
         self.plane = EnrichPlane(
             settings, catalog, store, logs, Decoder(limits, SECRET), self.dead_letters,

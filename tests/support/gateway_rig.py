@@ -10,7 +10,9 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from core_cases import CATALOG
+from afflux.catalog import Catalog
+from afflux.scoring import LinearScorer
+from core_cases import CATALOG, linear_scorer
 from gateway.app import create_app
 from gateway.composition import build_context
 from gateway.containment import Contained
@@ -26,8 +28,12 @@ from profile_store.memory import MemoryShardStore
 from store_people import PARTITIONS, SHARDS, describe, fold, link, purchase, view
 from streams.errors import BrokerUnavailable
 from streams.ports import TP, Message
+from streams.privacy.desk import PrivacyDesk
+from streams.privacy.holdings import Configs
+from streams.topics import TOPICS
 
 LOG = "0a0b0c0d"
+SECRET = b"a secret of the tests"
 
 
 class MemoryLink:
@@ -112,7 +118,11 @@ class MemoryDelivery:
         if self.away:
             raise BrokerUnavailable("the broker is switched off")
         self.sent.extend(messages)
-        return {}
+        ends: dict[TP, int] = {}
+        for sent in self.sent:
+            where = sent.topic, sent.partition or 0
+            ends[where] = ends.get(where, 0) + 1
+        return ends
 
 
 @dataclass
@@ -148,17 +158,29 @@ def rig(folder: Path, **settings: Any) -> Rig:
     hub = ScoreHub(limits.queue_updates, limits.max_streams)
     log, delivery, keys = MemoryScoreLog(hub), MemoryDelivery(), KeyFile(folder / "keys.json")
     log.follow(hub)
+    reader = AsyncProfileStore(link=memory, scoring=fixed_scoring)
+
+    async def configs() -> Configs:
+        return {topic.name: topic.configs for topic in TOPICS}
+
     context = build_context(
         limits,
         keys,
-        AsyncProfileStore(link=memory),
+        reader,
         CATALOG.models,
         lambda: delivery,
         hub,
         log,
+        PrivacyDesk(reader, lambda: delivery, configs, SECRET),
         open_without_keys=True,
     )
     return Rig(create_app(context), shards, memory, hub, log, delivery, keys)
+
+
+def fixed_scoring(catalog: Catalog, snapshots: Sequence[bytes | None]) -> LinearScorer:
+    """The models that these people were scored with, whatever snapshots there are."""
+    assert len(snapshots) == len(catalog.models)
+    return linear_scorer(catalog)
 
 
 async def people(shards: MemoryShardStore) -> None:

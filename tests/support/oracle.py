@@ -7,7 +7,8 @@ batches the log is cut into. It shares constants and the table of powers with th
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from afflux.catalog import Catalog
 from afflux.codes import Code
@@ -92,15 +93,40 @@ class Oracle:
         else:
             self.counters[record.shard][record.code] += 1
         for identity in sorted(self.rows):
-            self._close(identity, self.w)
+            self._pass_time(identity, self.w)
         for shard, closed in self.closed.items():
             first = known.get(shard, 0)
             closed[first:] = sorted(closed[first:], key=lambda c: c.key)
 
     def deadline(self, identity: Identity) -> int:
-        """The earliest open deadline, 0 none."""
+        """When the row is to be looked at next, 0 never."""
+        gone = self._expires(identity)
+        return min(filter(None, (self._visit(identity), gone)), default=0)
+
+    def _expires(self, identity: Identity) -> int:
+        """When the row is forgotten, 0 never."""
+        row, rule = self.rows[identity], self.settings.expiry
+        short = identity.split(b":")[0].decode() in rule.pseudonymous
+        lives = [rule.profile_ms, rule.pseudonymous_ms if short else 0]
+        life = min(filter(None, lives), default=0)
+        stays = row.links or row.deleted_at or row.consent or not row.last_ts or any(row.slots)
+        return row.last_ts + life if life and not stays else 0
+
+    def _pass_time(self, identity: Identity, w: int) -> None:
+        self._close(identity, w)
+        if 0 < self._expires(identity) < w:
+            self.rows[identity] = self._new_row()
+
+    def _visit(self, identity: Identity) -> int:
         row = self.rows[identity]
-        return min((self._due(s, m) for s in row.slots if s for m in s.models), default=0)
+        closing = min((self._due(s, m) for s in row.slots if s for m in s.models), default=0)
+        age = self.settings.silence.first_ms
+        while row.last_ts and 0 < age <= self.settings.silence.last_ms:
+            begins = row.last_ts + age
+            if begins >= self.w:
+                return closing if closing and closing < begins + age else begins
+            age *= 2
+        return closing
 
     def _row(self, identity: Identity, identity_hash: int) -> Row:
         self.shard[identity] = identity_hash % self.settings.shards
@@ -154,7 +180,7 @@ class Oracle:
             if row.life[CHANNELS.index(spec.eligible.channel)] >= spec.eligible.at_least
             and e.timestamp + spec.outcome.window_ms + spec.outcome.lateness_ms > self.w
         }
-        if opens and not late and not early and free and models:
+        if opens and not late and not early and free and models and row.consent <= 0:
             progress = [0.0] * len(self.catalog.models)
             vector = row.vector(e.timestamp)
             row.slots[free[0]] = Slot(e.timestamp, e.offset, models, progress, vector)
@@ -213,13 +239,17 @@ class Oracle:
         if old and (edge[0], edge[1], not edge[2]) <= (old[0], old[1], not old[2]):
             return False
         edges[other] = edge
+        self._count_links(edges, row, before)
+        return True
+
+    @staticmethod
+    def _count_links(edges: dict[Identity, EdgeState], row: Row, before: int) -> None:
         live = sum(e[2] for e in edges.values())
         if not live:
             row.linked_at = 0
         elif not row.links:
             row.linked_at = before
         row.links = live
-        return True
 
     def _derive(
         self,
@@ -256,17 +286,47 @@ class Oracle:
     def _close_and_apply(self, c: Control, row: Row) -> None:
         assert c.identity is not None
         self._close(c.identity, self.w)
-        if c.timestamp <= row.deleted_at:
-            return
-        if c.kind == "delete":
-            self.rows[c.identity] = self._new_row(c.offset, c.timestamp)
-            self.edges.pop(c.identity, None)
+        if c.kind in ("opt_out", "opt_in"):
+            self._consent(c, row)
+        elif c.timestamp <= row.deleted_at:
+            if c.kind == "edge" and c.other is not None:
+                self._tell_to_forget(c, row.deleted_at, [c.other])
+        elif c.kind == "delete":
+            new = self._new_row(c.offset, max(c.timestamp, row.last_ts))
+            new.consent = row.consent
+            self.rows[c.identity] = new
+            self._tell_to_forget(c, new.deleted_at, sorted(self.edges.pop(c.identity, {})))
+        elif c.kind == "forget" and c.other is not None:
+            self._forget(c, c.identity, c.other, row)
         elif c.other is not None:
             edge = (c.timestamp, c.event_id, c.kind == "edge")
             if self._put(c.identity, row, c.other, edge, self.w):
                 row.last_offset = c.offset
                 if c.origin is None:
                     self._derive(c.kind, c.identity, c.other, c, c.event_id, 0)
+
+    def _consent(self, c: Control, row: Row) -> None:
+        out = c.kind == "opt_out"
+        if (c.timestamp, out) <= (abs(row.consent), row.consent > 0):
+            return
+        row.consent = c.timestamp if out else -c.timestamp
+        row.last_offset = c.offset
+        if out:
+            row.slots = [None] * len(row.slots)
+
+    def _forget(self, c: Control, identity: Identity, other: Identity, row: Row) -> None:
+        edges = self.edges[identity]
+        if other not in edges or edges[other][0] > c.timestamp:
+            return
+        del edges[other]
+        self._count_links(edges, row, self.w)
+        row.last_offset = c.offset
+
+    def _tell_to_forget(self, c: Control, deleted_at: int, others: Sequence[Identity]) -> None:
+        assert c.identity is not None
+        source = replace(c, timestamp=deleted_at)
+        for rank, other in enumerate(others):
+            self._derive("forget", c.identity, other, source, c.event_id, rank)
 
     def _move(self, time: int, who: int) -> None:
         if self.w == NONE_MS or self.w < time <= self.w + DAY:

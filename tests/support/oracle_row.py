@@ -38,6 +38,7 @@ class Row:
     deleted_at: int = 0
     links: int = 0
     linked_at: int = 0
+    consent: int = 0
     first_ts: int = 0
     last_ts: int = 0
     sums: list[list[float]] = field(default_factory=lambda: [[0.0] * 8 for _ in HALF_LIVES])
@@ -134,8 +135,9 @@ class Row:
         """The bytes that the store should hold."""
         row = catalog.new_fragments(1)
         for name in (
-            "last_offset", "deleted_at", "links", "linked_at", "first_ts", "last_ts", "life",
-            "kind_last", "gap_n", "gap_sum", "gap_sq", "gap_last", "ring", "ring_at", "last_open",
+            "last_offset", "deleted_at", "links", "linked_at", "consent", "first_ts", "last_ts",
+            "life", "kind_last", "gap_n", "gap_sum", "gap_sq", "gap_last", "ring", "ring_at",
+            "last_open",
         ):  # fmt: skip
             row[name] = np.array(getattr(self, name), row.dtype[name].base)
         row["decay"], row["decay_base"] = self.sums, self.bases

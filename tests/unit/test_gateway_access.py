@@ -12,11 +12,17 @@ import pytest
 
 from gateway.key_file import KeyFile, KeyFileDamaged
 from gateway.keys import KeyRing, Scope, new_key
-from gateway_rig import Rig, event, people, rig
+from gateway_rig import SECRET, Rig, event, people, rig
+from streams.privacy.receipts import Place, Receipt
 
 pytest_plugins = ["gateway_fixtures"]
 
 OPEN = {("GET", "/health/live"), ("GET", "/health/ready")}
+RECEIPT = Receipt(1, (Place(0, 7, 1),)).encode(SECRET)
+LINK = {
+    "one": {"namespace": "crm", "id": "1"},
+    "other": {"namespace": "email", "id": "ann@example.org"},
+}
 ROUTES = {
     ("GET", "/v1/profiles/{namespace}/{id}"): ("/v1/profiles/crm/1", "query"),
     ("POST", "/v1/profiles/lookup"): ("/v1/profiles/lookup", "query"),
@@ -24,6 +30,13 @@ ROUTES = {
     ("GET", "/v1/models/{name}"): ("/v1/models/churn", "query"),
     ("GET", "/v1/scores/stream"): ("/v1/scores/stream", "query"),
     ("POST", "/v1/events"): ("/v1/events", "ingest"),
+    ("GET", "/v1/privacy/{namespace}/{id}"): ("/v1/privacy/crm/1", "privacy"),
+    ("DELETE", "/v1/privacy/{namespace}/{id}"): ("/v1/privacy/crm/1", "privacy"),
+    ("GET", "/v1/privacy/receipts/{receipt}"): (f"/v1/privacy/receipts/{RECEIPT}", "privacy"),
+    ("PUT", "/v1/consent/{namespace}/{id}"): ("/v1/consent/crm/1", "privacy"),
+    ("GET", "/v1/identities/{namespace}/{id}"): ("/v1/identities/crm/1", "admin"),
+    ("POST", "/v1/identities/link"): ("/v1/identities/link", "admin"),
+    ("POST", "/v1/identities/unlink"): ("/v1/identities/unlink", "admin"),
     ("GET", "/v1/keys"): ("/v1/keys", "admin"),
 }
 """Route -> a path of it, and the scope that it needs."""
@@ -31,6 +44,9 @@ ROUTES = {
 BODIES = {
     "/v1/profiles/lookup": {"people": [{"namespace": "crm", "id": "1"}]},
     "/v1/events": event(),
+    "/v1/consent/crm/1": {"scoring": False},
+    "/v1/identities/link": LINK,
+    "/v1/identities/unlink": LINK,
 }
 
 

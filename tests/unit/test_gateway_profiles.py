@@ -7,9 +7,9 @@ import json
 import httpx
 import pytest
 
-from gateway_rig import Rig
+from gateway_rig import Rig, fixed_scoring
 from profile_store import AsyncProfileStore
-from store_people import describe, fold, purchase
+from store_people import DAY, NOON, describe, fold, purchase
 
 pytest_plugins = ["gateway_fixtures"]
 
@@ -68,6 +68,31 @@ async def test_an_answer_at_hand_is_never_older_than_the_store(
     assert (await http.get("/v1/profiles/crm/3")).json()["engagement"]["purchases"] == 1
 
 
+async def test_fresh_scores_are_made_for_the_time_asked_for(
+    gateway: Rig, http: httpx.AsyncClient
+) -> None:
+    """As the store makes them, alone and in a lookup; with an ETag of their own and of the time."""
+    at = NOON + 40 * DAY
+    served = await http.get("/v1/profiles/crm/1")
+    got = await http.get(f"/v1/profiles/crm/1?fresh=true&at={at}")
+    reader = AsyncProfileStore(link=gateway.link, scoring=fixed_scoring)
+    expected = await reader.get("crm", "1", at=at, fresh=True)
+    assert expected is not None
+    assert got.json() == expected.to_dict()
+    churn, before = got.json()["scores"]["churn"], served.json()["scores"]["churn"]
+    assert (churn["event_time"], churn["event_id"], got.json()["at"]) == (at, "", at)
+    assert (churn["previous"], churn["value"] != before["value"]) == (before["value"], True)
+    asked = {"people": [{"namespace": "crm", "id": "1"}], "at": at, "fresh": True}
+    assert (await http.post("/v1/profiles/lookup", json=asked)).json()["profiles"] == [got.json()]
+    tags = {served.headers["etag"], got.headers["etag"]}
+    for query in (f"at={at}", "fresh=true", f"fresh=true&at={at + 1}"):
+        tags.add((await http.get(f"/v1/profiles/crm/1?{query}")).headers["etag"])
+    assert len(tags) == 5
+    same = {"If-None-Match": got.headers["etag"]}
+    again = await http.get(f"/v1/profiles/crm/1?fresh=true&at={at}", headers=same)
+    assert again.status_code == 304
+
+
 @pytest.mark.parametrize("id", ["a%2Fb", "a%20b%3Fc", "%C3%A9t%C3%A9", "a:b", "%2e%2e%2fx"])
 async def test_any_id_can_be_asked_for(gateway: Rig, http: httpx.AsyncClient, id: str) -> None:
     """Slashes, question marks, letters of all languages: percent-encoded in the path."""
@@ -98,6 +123,7 @@ async def test_many_at_once(gateway: Rig, http: httpx.AsyncClient) -> None:
         ("/v1/profiles/crm/1?fields=", 422),
         ("/v1/profiles/crm/1?at=-1", 422),
         ("/v1/profiles/crm/1?at=tomorrow", 422),
+        ("/v1/profiles/crm/1?fresh=very", 422),
         ("/v1/nothing", 404),
     ],
 )

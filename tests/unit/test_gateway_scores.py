@@ -16,7 +16,7 @@ from gateway.cursors import Cursor
 from gateway.problems import Problem
 from gateway.score_hub import LoggedUpdate, ScoreHub, Subscriber
 from gateway.subscriptions import Choice
-from gateway_rig import LOG, Rig, rig, score_update
+from gateway_rig import LOG, Rig, people, rig, score_update
 
 pytest_plugins = ["gateway_fixtures"]
 
@@ -176,6 +176,7 @@ async def test_silence_has_a_heartbeat_and_every_stream_an_end(tmp_path: Path) -
 async def test_a_slow_subscriber_is_cut_off_and_misses_nothing(tmp_path: Path) -> None:
     """What was handed over still comes; then the stream ends, to be resumed."""
     made = rig(tmp_path, queue_updates=2)
+    await people(made.shards)
     reader = Reader(made)
     await reader.begin()
     for n in range(5):
@@ -263,3 +264,27 @@ async def test_the_iterator_is_closed_with_its_reader(gateway: Rig) -> None:
         await anext(stream)
         assert len(gateway.hub._subscribers) == 1
     assert len(gateway.hub._subscribers) == 0
+
+
+async def test_merged_and_split_profiles_are_noticed(gateway: Rig) -> None:
+    """An update with more identities than the one before is a merge, with fewer a split."""
+    reader = Reader(gateway)
+    await reader.begin()
+    people = (["crm:1"], ["crm:1", "web:2"], ["crm:1", "web:2"], ["crm:1"])
+    for n, identities in enumerate(people):
+        gateway.log.add(0, positionOffset=n, identities=identities)
+    found = await reader.some(4)
+    assert [update.get("change") for update in found] == [
+        None, "profile-merged", None, "profile-split",
+    ]  # fmt: skip
+    await reader.close()
+
+
+async def test_answers_that_are_kept_go_when_somebody_is_retracted(gateway: Rig) -> None:
+    """A null value in the topic empties the cache of the gateway."""
+    reading = gateway.app.state.context.profiles
+    async with gateway.client() as client:
+        await client.get("/v1/profiles/crm/1")
+    assert len(reading._recent._answers) == 1
+    gateway.hub.retracted()
+    assert len(reading._recent._answers) == 0

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import models
 from afflux.names import ModelName
 from models import discover
+from models.commands import Command
 from models.contract import Model
 from models.envelope import FORMAT, MAGIC, open_sealed, seal
 from models.laws import FEATURES, stream
@@ -136,6 +140,43 @@ def test_a_learner_takes_only_its_own(model: Model, snapshot: Snapshot) -> None:
     with pytest.raises(SnapshotError):
         ModelLearner(model, FEATURES[1:]).restore(snapshot)
     assert encode(learner.snapshot(0)) == before
+
+
+def test_a_rollback_takes_only_its_own(model: Model, snapshot: Snapshot) -> None:
+    """A stored snapshot of other features or another model: refused in words, nothing changes."""
+    learner = ModelLearner(model, FEATURES)
+    examples = stream(model)
+    learner.learn(examples, range(100))
+    before = learner.snapshot(0)
+    other = replace(snapshot, features=("age", *FEATURES[1:]))
+    foreign = replace(snapshot, model=ModelName("other"))
+    for number, (wrong, why) in enumerate(((other, "other features"), (foreign, "of other"))):
+        command = Command(str(number), "rollback", model.spec.name, version=7)
+        entry = learner.carry_out(command, {7: wrong}.get)
+        assert entry is not None
+        assert entry.kind == "refusal"
+        assert why in entry.text
+    after = replace(learner.snapshot(0), history=before.history)
+    assert encode(after) == encode(before)
+
+
+def test_nothing_of_ours_can_unpickle() -> None:
+    """No room imports a module that runs what it reads, and none loads NumPy files."""
+    rooms = ("afflux", "models", "profile_store", "streams", "schemas", "gateway", "launcher")
+    root = Path(models.__file__).parents[1]
+    dangerous = {"pickle", "marshal", "shelve", "joblib", "dill", "cloudpickle"}
+    seen = 0
+    for room in rooms:
+        for file in (root / room).rglob("*.py"):
+            seen += 1
+            for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+                if isinstance(node, ast.Import):
+                    assert not dangerous & {a.name.split(".")[0] for a in node.names}, file
+                if isinstance(node, ast.ImportFrom):
+                    assert (node.module or "").split(".")[0] not in dangerous, file
+                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                    assert (node.value.id, node.attr) != ("np", "load"), file
+    assert seen > 200
 
 
 def test_river_itself_refuses_the_state_of_another_river(model: Model, snapshot: Snapshot) -> None:

@@ -339,7 +339,7 @@ def test_no_records() -> None:
     [{"partitions": 0, "shards": 64}, {"partitions": 3, "shards": 64},
      {"partitions": 1, "shards": 64, "max_bytes": 1 << 30}],
 )  # fmt: skip
-def test_limits_that_cannot_hold(limits: dict[str, int]) -> None:
+def test_limits_that_cannot_hold(limits: dict[str, Any]) -> None:
     """Shards that a partition does not own whole, and messages that no codec takes."""
     with pytest.raises(ValueError, match=r"partitions|max_bytes"):
         Limits(**limits)

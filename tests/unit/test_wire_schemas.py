@@ -88,12 +88,18 @@ def test_releases_hold_all_contracts() -> None:
             assert schema.fingerprint in known
 
 
+UNRELEASED = ("ModelCommand",)
+
+
 @pytest.mark.parametrize("name", schemas.NAMES)
 def test_evolution_is_additive(name: str) -> None:
-    """The current contract may follow every release: nothing removed, renamed, retyped, moved."""
+    """The current contract may follow every release: nothing removed, renamed, retyped, moved.
+
+    One that no release has shipped yet follows nothing.
+    """
     current = schemas.load(name)
     before = [s for r in schemas.releases() for s in schemas.released(r) if s.name == name]
-    assert before
+    assert bool(before) == (name not in UNRELEASED)
     assert [problem for s in before for problem in problems(s.json, current.json)] == []
 
 

@@ -1,0 +1,93 @@
+"""Everything that is stored of one person, readable: for whoever asks what is kept of them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from afflux.catalog import Catalog
+from afflux.names import EVENTS
+from profile_store.errors import UnknownLayout
+from profile_store.found import Found, Known
+from profile_store.installation import Installation
+from profile_store.layouts import decode, layout_id
+from profile_store.short_floats import short_floats
+from profile_store.stored import Stored
+
+
+async def dossier(found: Found) -> dict[str, Any] | None:
+    """The profile of a person, and every row of each of their identities.
+
+    found: of one person, with all fields. None where nothing is known. Raises UnknownLayout,
+    StoreError.
+    """
+    (profile,) = await found.profiles()
+    (person,) = found.people
+    try:
+        kept = [_identity(stored, found.known) for stored in person]
+    except UnknownLayout:
+        known = await found.learn()
+        kept = [_identity(stored, known) for stored in person]
+    if profile is None and not any(len(one) > 1 for one in kept):
+        return None
+    return {"profile": None if profile is None else profile.to_dict(), "identities": kept}
+
+
+def _identity(stored: Stored, known: Known) -> dict[str, Any]:
+    """Only what there is: an identity of which nothing is kept has its name alone."""
+    installation, catalog = known
+    parts: dict[str, Any] = {"identity": stored.identity.decode("utf-8", "backslashreplace")}
+    if stored.fragment is not None:
+        parts["fragments"] = [_fragment(stored.fragment, installation, catalog)]
+    if stored.attributes:
+        parts["attributes"] = json.loads(stored.attributes)
+    if len(stored.edges):
+        parts["links"] = [
+            {
+                "other": other.decode("utf-8", "backslashreplace"),
+                "since": edge.timestamp,
+                "by_event": edge.event_id,
+                "state": "linked" if edge.live else "unlinked",
+            }
+            for other, edge in stored.edges
+        ]
+    if stored.served is not None:
+        layout = installation.layout(layout_id(stored.served))
+        size = layout.served.itemsize
+        row = decode([stored.served[:size]], layout.served)
+        parts["served"] = {
+            "models": [model.name for model in layout.models],
+            "event_id": stored.served[size:].decode("utf-8", "replace"),
+            **_fields(row),
+        }
+    return parts
+
+
+def _fragment(data: bytes, installation: Installation, catalog: Catalog) -> dict[str, Any]:
+    """features: as the models see them. state: every field of the row, as it is stored."""
+    layout = installation.layout(layout_id(data))
+    row = decode([data], layout.fragment)
+    rows = layout.decode_fragments([data], catalog)
+    values = short_floats(catalog.matrix(rows, rows["last_ts"])[0])
+    return {
+        "dataset": EVENTS,
+        "features": dict(zip(catalog.features, values, strict=True)),
+        "state": _fields(row),
+    }
+
+
+def _fields(row: np.ndarray[Any, np.dtype[np.void]]) -> dict[str, Any]:
+    return {name: _plain(row[name][0].tolist()) for name in row.dtype.names or ()}
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN: it stands for what was never served."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

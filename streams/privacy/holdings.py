@@ -1,0 +1,77 @@
+"""What each topic holds of a person, and what a delete does there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from afflux.names import Identity
+from afflux.shards import murmur2, partition_of
+from streams.privacy.retention import gone_by
+from streams.topics import (
+    AUDIENCE_UPDATES,
+    EXPERIENCE_EVENTS,
+    INPUT_TOPICS,
+    MODEL_UPDATES,
+    PROFILE_ATTRIBUTES,
+    SCORE_UPDATES,
+    TOPICS,
+    TRAINING_EXAMPLES,
+    Topic,
+    dead_letters,
+)
+
+Configs = Mapping[str, Mapping[str, str]]
+"""Topic -> its settings as the broker has them now; absent where it is not there."""
+
+_LETTERS = "original bytes of records that were rejected"
+_HOLDS = {
+    EXPERIENCE_EVENTS.name: "events, links and other control records",
+    PROFILE_ATTRIBUTES.name: "attributes",
+    SCORE_UPDATES.name: "scores with factors, and all identities of the profile",
+    AUDIENCE_UPDATES.name: "memberships of audiences",
+    TRAINING_EXAMPLES.name: "the identity, features and label of each outcome that was due",
+    MODEL_UPDATES.name: "nothing",
+    **{dead_letters(topic).name: _LETTERS for topic in INPUT_TOPICS},
+}
+_DONE = {
+    EXPERIENCE_EVENTS.name: "the delete is in the log; what is read again is not folded",
+    PROFILE_ATTRIBUTES.name: "a null value supersedes it",
+    SCORE_UPDATES.name: "a null value supersedes it",
+    AUDIENCE_UPDATES.name: "a null value supersedes it",
+    TRAINING_EXAMPLES.name: "the learner drops what it has not learned yet",
+    MODEL_UPDATES.name: "nothing to do",
+    **{dead_letters(topic).name: "what is replayed is not folded" for topic in INPUT_TOPICS},
+}
+
+
+def holdings(identities: Sequence[Identity], partitions: int) -> list[dict[str, Any]]:
+    """The topics that may have records of these identities, and in which partitions."""
+    home = sorted(set(partition_of(murmur2(identities), partitions).tolist()))
+    return [
+        {
+            "topic": topic.name,
+            "holds": _HOLDS[topic.name],
+            "partitions": home if topic.partitions is None else list(range(topic.partitions)),
+        }
+        for topic in _personal()
+    ]
+
+
+def what_was_done(configs: Configs, at: int) -> list[dict[str, Any]]:
+    """Of each topic what a delete of the time `at` does, and by when Kafka has dropped it all."""
+    found = []
+    for topic in TOPICS:
+        known = configs.get(topic.name, {})
+        entry: dict[str, Any] = {
+            "topic": topic.name, "held": _HOLDS[topic.name], "done": _DONE[topic.name],
+        }  # fmt: skip
+        if topic is not MODEL_UPDATES:
+            by = gone_by(known, at)
+            entry |= {"values_gone_by": by.values, "keys_gone_by": by.keys, "why": by.why}
+        found.append(entry)
+    return found
+
+
+def _personal() -> list[Topic]:
+    return [topic for topic in TOPICS if topic is not MODEL_UPDATES]
