@@ -160,6 +160,7 @@ def _served(models: int, features: int, slots: int) -> FieldList:
         ("slot_vector", "<f2", (slots, features)),
         ("slot_value", "<f4", (slots, models)),
         ("slot_version", "<u8", (slots, models)),
+        ("cluster", "<u4", ()),
     )
 
 

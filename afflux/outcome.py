@@ -12,6 +12,7 @@ from afflux.columns import I32, I64, U64, Bool, EventColumns
 from afflux.identity import Edges
 from afflux.names import Identity
 from afflux.position import Position
+from afflux.volumes import Volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,3 +152,5 @@ class StepOutcome:
     """Features that scores came from, of openings and of rows; None where nothing was scored."""
     vector_of: I64 | None = None
     """Aligned to `scored`: where in `vectors` the row's are."""
+    volumes: Mapping[int, Sequence[Volume]] = field(default_factory=dict)
+    """Shard -> what this step adds to its days."""

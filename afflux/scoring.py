@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from afflux import hurdle
 from afflux.bins import BINS, bins_of, moved
+from afflux.clusters import Clustering
 from afflux.hurdle import HurdlePart
 from afflux.names import ModelName
 
@@ -87,6 +88,11 @@ class Scorer(Protocol):
         """(m,) whether the model is past its quality gate."""
         ...
 
+    @property
+    def clusters(self) -> Clustering | None:
+        """What puts people into audience clusters; None before there are any."""
+        ...
+
     def score(self, matrix: NDArray[np.float16]) -> Scores:
         """Scores of the (n, features) matrix."""
         ...
@@ -103,8 +109,11 @@ def untrained(model: ModelName, link: Link, features: int) -> LinearSnapshot:
 class LinearScorer:
     """Scores of linear models. A row's scores do not depend on the rows beside it."""
 
-    def __init__(self, snapshots: Sequence[LinearSnapshot]) -> None:
+    def __init__(
+        self, snapshots: Sequence[LinearSnapshot], clusters: Clustering | None = None
+    ) -> None:
         self.snapshots = tuple(snapshots)
+        self._clusters = clusters
         self._hurdles = [(m, s.hurdle) for m, s in enumerate(snapshots) if s.hurdle is not None]
         linear: list[LinearSnapshot | HurdlePart] = [*snapshots]
         linear += [part for _, part in self._hurdles]
@@ -129,6 +138,11 @@ class LinearScorer:
     def trusted(self) -> NDArray[np.bool_]:
         """(m,) whether the model is past its quality gate."""
         return self._trusted
+
+    @property
+    def clusters(self) -> Clustering | None:
+        """What puts people into audience clusters; None before there are any."""
+        return self._clusters
 
     def score(self, matrix: NDArray[np.float16]) -> Scores:
         """Scores of the (n, features) matrix."""

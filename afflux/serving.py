@@ -33,8 +33,9 @@ def score(work: Workspace, scorer: Scorer, silent: I64, silent_at: I64) -> I32:
         vectors = [*vectors, work.matrix(others, at[moved])]
     if len(silent):
         vectors = [*vectors, work.matrix(silent, silent_at)]
-    work.scored_vectors = vectors[0] if len(vectors) == 1 else np.concatenate(vectors)
-    scores = scorer.score(work.scored_vectors)
+    matrix = vectors[0] if len(vectors) == 1 else np.concatenate(vectors)
+    work.scored_vectors = matrix
+    scores = scorer.score(matrix)
     place = work.opened_by[owners, 1]
     place[moved] = work.openings + np.arange(len(others))
     if len(silent):
@@ -47,6 +48,9 @@ def score(work: Workspace, scorer: Scorer, silent: I64, silent_at: I64) -> I32:
         _complete_closed(work, scorer, scores)
     if len(owners):
         _serve_owners(work, scorer, scores, owners, place, at)
+        if scorer.clusters is not None:
+            known = work.served["cluster"][owners]
+            work.served["cluster"][owners] = scorer.clusters.assign(matrix[place], known)
     return owners.astype(np.int32)
 
 

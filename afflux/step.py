@@ -23,6 +23,7 @@ from afflux.position import Position, Watermark
 from afflux.scoring import Scorer
 from afflux.segments import filled, some
 from afflux.span import Span, all_controls, all_events, all_passages
+from afflux.volumes import Volumes
 from afflux.watermark import Passage
 from afflux.workspace import Workspace, stretch
 
@@ -78,9 +79,9 @@ def step_together(
         all_controls(spans), passage.controls, fetched.identities, positions, topic,
         settings.shards,
     )  # fmt: skip
-    counters = Counters(list(positions))
+    counters, volumes = Counters(list(positions)), Volumes()
     start = _starts(fetched.shard, positions, topic)
-    _fold_stages(work, events, passage, start, chosen, counters)
+    _fold_stages(work, events, passage, start, chosen, counters, volumes)
     clock = visits.Clock.of(work, spans, positions, close_before)
     advancing = (start < _FAR).nonzero()[0]
     openings.close(work, advancing, clock.limit[advancing])
@@ -90,7 +91,15 @@ def step_together(
     counters.add_pairs([(s, int(c)) for s, c in chosen.counts])
     counters.add_pairs([pair for span in spans for pair in counting.rejected(span, positions)])
     return _outcome(
-        work, spans, events.event_ids, positions, counters, chosen, (scored, unscored), clock
+        work,
+        spans,
+        events.event_ids,
+        positions,
+        counters,
+        volumes,
+        chosen,
+        (scored, unscored),
+        clock,
     )
 
 
@@ -112,6 +121,7 @@ def _fold_stages(
     start: I64,
     chosen: Selected,
     counters: Counters,
+    volumes: Volumes,
 ) -> None:
     """Events up to each row's first control record, that record, events up to the next, ..."""
     active = events.offset >= start[events.identity]
@@ -119,7 +129,7 @@ def _fold_stages(
     last = max(map(len, chosen.by_row.values()), default=0)
     for i in range(last + 1):
         here = active if stage is None else active & (stage == i)
-        _fold_stage(work, events, passage, here.nonzero()[0], counters)
+        _fold_stage(work, events, passage, here.nonzero()[0], counters, volumes)
         for row, records in chosen.by_row.items():
             if i < len(records):
                 controls.apply(work, row, *records[i])
@@ -137,7 +147,12 @@ def _stages(events: EventColumns, chosen: Selected) -> I64 | None:
 
 
 def _fold_stage(
-    work: Workspace, events: EventColumns, passage: Passage, index: I64, counters: Counters
+    work: Workspace,
+    events: EventColumns,
+    passage: Passage,
+    index: I64,
+    counters: Counters,
+    volumes: Volumes,
 ) -> None:
     if not len(index):
         return
@@ -153,6 +168,9 @@ def _fold_stage(
             links.see(work, events, passage, admitted.index)
         if len(events.mentions):
             work.interests.fold(events, admitted.index)
+        a = admitted
+        new = a.start & (work.rows["first_ts"][a.row] == 0)
+        volumes.add(work.fetched.shard[a.row], a.ts, a.kind, a.amount, new)
         fold(work, admitted)
 
 
@@ -162,6 +180,7 @@ def _outcome(
     ids: Sequence[str],
     positions: Mapping[int, Position],
     counters: Counters,
+    volumes: Volumes,
     chosen: Selected,
     served: tuple[I32, I64],
     clock: visits.Clock,
@@ -191,6 +210,7 @@ def _outcome(
         interests=_interests(work),
         vectors=work.scored_vectors,
         vector_of=work.vector_of,
+        volumes=volumes.by_shard(),
     )
 
 

@@ -9,7 +9,9 @@ from afflux.outcomes import ModelSpec
 from gateway.access import Gate
 from gateway.audience_desk import AudienceDesk, AudienceReader
 from gateway.audit import Audit
+from gateway.cluster_reading import ClusterReading
 from gateway.context import Context
+from gateway.forecast_reading import ForecastReading
 from gateway.health import Health
 from gateway.ingest import Ingest
 from gateway.key_file import KeyFile
@@ -52,6 +54,8 @@ def build_context(
         profiles=profiles,
         models=ModelQuality(reader, models),
         audiences=AudienceDesk(reader),
+        clusters=ClusterReading(reader),
+        forecasts=ForecastReading(reader),
         ingest=Ingest(delivery, settings),
         subscriptions=Subscriptions(hub, log, settings, reader.deleted_at),
         privacy=desk,

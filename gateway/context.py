@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from gateway.access import Gate
 from gateway.audience_desk import AudienceDesk
 from gateway.audit import Audit
+from gateway.cluster_reading import ClusterReading
+from gateway.forecast_reading import ForecastReading
 from gateway.health import Health
 from gateway.ingest import Ingest
 from gateway.key_file import KeyFile
@@ -28,6 +30,8 @@ class Context:
     profiles: ProfileReading
     models: ModelQuality
     audiences: AudienceDesk
+    clusters: ClusterReading
+    forecasts: ForecastReading
     ingest: Ingest
     subscriptions: Subscriptions
     privacy: PrivacyDesk

@@ -10,7 +10,7 @@ from gateway.problems import Fault, Problem
 
 NAMESPACE = r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$"
 FIELD = (
-    r"(?:attributes|engagement|features|scores|affinities|audiences|open_examples)"
+    r"(?:attributes|engagement|features|scores|affinities|audiences|open_examples|cluster)"
     r"(?:\.[A-Za-z0-9_.-]{1,128})?"
 )
 LAST_MS = 253_402_300_799_999

@@ -12,6 +12,7 @@ from afflux.names import Identity
 from gateway.access import Caller
 from gateway.recent_answers import RecentAnswers
 from profile_store.found import Found
+from profile_store.volumes import DailyVolumes
 
 FORM = 2
 """Of the answers: a change of what they look like changes their marks."""
@@ -37,6 +38,10 @@ class ProfileReader(Protocol):
 
     async def snapshots(self, models: Sequence[str]) -> list[bytes | None]:
         """The current snapshot of each model."""
+        ...
+
+    async def volumes(self) -> DailyVolumes:
+        """Events and money a day."""
         ...
 
 

@@ -10,12 +10,14 @@ import typer
 from afflux.names import AffluxError
 from launcher.commands.api import api
 from launcher.commands.audiences import audiences
+from launcher.commands.clusters import clusters
 from launcher.commands.config import show_config
 from launcher.commands.consent import consent
 from launcher.commands.demo import demo
 from launcher.commands.dlq import dlq
 from launcher.commands.doctor import doctor
 from launcher.commands.evaluate import evaluate
+from launcher.commands.forecast import forecast
 from launcher.commands.identity import identity
 from launcher.commands.keys import keys
 from launcher.commands.models_history import challengers, history
@@ -64,6 +66,8 @@ app.add_typer(models, name="models")
 for _of_models in (history, challengers, promote, rollback, resume):
     models.command()(_of_models)
 app.add_typer(audiences, name="audiences")
+app.command("clusters")(clusters)
+app.command("forecast")(forecast)
 app.command("config")(show_config)
 app.command("version")(show_version)
 

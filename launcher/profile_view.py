@@ -18,11 +18,14 @@ _SHOWN = 5
 _BUCKET_STYLE = {"low": "green", "medium": "yellow", "high": "red"}
 
 
-def panel(profile: Profile) -> Panel:
-    """The whole profile in a frame."""
+def panel(profile: Profile, cluster: str = "") -> Panel:
+    """The whole profile in a frame; cluster: what its audience cluster has in common."""
     names = ", ".join(_text(identity) for identity in profile.identities)
     return Panel(
-        Group(*_parts(profile)), title=f"[bold]{names}[/]", title_align="left", padding=(1, 2)
+        Group(*_parts(profile, cluster)),
+        title=f"[bold]{names}[/]",
+        title_align="left",
+        padding=(1, 2),
     )
 
 
@@ -114,7 +117,7 @@ def reasons(score: Score) -> str:
     )
 
 
-def _parts(profile: Profile) -> Iterator[RenderableType]:
+def _parts(profile: Profile, cluster: str) -> Iterator[RenderableType]:
     if profile.attributes:
         yield Text(", ".join(f"{words(n)}: {v}" for n, v in profile.attributes.items()))
     if profile.engagement is not None:
@@ -123,6 +126,8 @@ def _parts(profile: Profile) -> Iterator[RenderableType]:
     if profile.opted_out is not None:
         yield Text(f"may not be scored, by their own word of {day(profile.opted_out)}")
     yield from interests(profile)
+    if profile.cluster is not None:
+        yield Text(f"in cluster {profile.cluster}" + (f": {cluster}" if cluster else ""))
     for score in profile.scores.values():
         yield Text()
         yield from _score(score)

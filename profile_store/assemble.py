@@ -27,7 +27,7 @@ from profile_store.layouts import Layout, layout_id
 from profile_store.membership_reading import memberships
 from profile_store.profile import Engagement, OpenExample, Profile, Score
 from profile_store.selection import Selection
-from profile_store.served import fresh_scores, open_examples, scores
+from profile_store.served import cluster, fresh_scores, open_examples, scores
 from profile_store.short_floats import short_floats
 from profile_store.stored import Stored
 
@@ -91,6 +91,7 @@ def assemble(
                 else {},
                 open_examples=_examples(stored, installation, selection) if refused <= 0 else (),
                 opted_out=EpochMs(refused) if refused > 0 else None,
+                cluster=cluster(stored, installation) if selection.wants("cluster") else None,
                 selection=selection,
             )
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from afflux.names import Dataset, Identity
+from afflux.volumes import Volume
 
 MAX_ROWS = 500
 MAX_BYTES = 512 * 1024
@@ -65,6 +66,8 @@ class Commit:
     """By audience."""
     swept: bytes = b""
     """How far the back-fill of audiences is in this shard; b"" leaves what is there."""
+    volumes: Sequence[Volume] = ()
+    """What is added to the days of the shard."""
 
 
 @dataclass(frozen=True, slots=True)

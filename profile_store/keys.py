@@ -11,6 +11,7 @@
     u:{tag}:namespace:id           memberships in audiences
     n:{tag}:audience               members of an audience (sorted set of identities, all at 0)
     b:{tag}                        how far the back-fill of audiences is
+    c:{tag}                        events and money a day (hash)
     m:{model}:version              snapshot of a model; m:{model} names the current one
     h:{model}, k:{model}           lists of the recent snapshots, and of those that are kept longer
     r:{model}                      what is known of each snapshot (hash)
@@ -80,6 +81,7 @@ class Keys:
         self._attributes = [b"a:{%s}:" % tag for tag in tags]
         self._edges = [b"l:{%s}:" % tag for tag in tags]
         self._interests = [b"i:{%s}:" % tag for tag in tags]
+        self._volumes = [b"c:{%s}" % tag for tag in tags]
         self._barrier = [b"w:{%s}" % tag for tag in tags]
         self._memberships = [b"u:{%s}:" % tag for tag in tags]
         self._members = [b"n:{%s}:" % tag for tag in tags]
@@ -101,6 +103,10 @@ class Keys:
     def deadlines(self, shard: int) -> bytes:
         """Key of the sorted set of deadlines."""
         return self._deadlines[shard]
+
+    def volumes(self, shard: int) -> bytes:
+        """Key of the hash of events and money a day."""
+        return self._volumes[shard]
 
     def barrier(self, shard: int) -> bytes:
         """Key that is written only to learn how far the replicas are."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from afflux.names import Identity
 from afflux.position import FENCE
+from afflux.volumes import Volume
 from profile_store.contract import (
     SNAPSHOTS_KEPT,
     SNAPSHOTS_RECENT,
@@ -28,9 +29,10 @@ from profile_store.keys import (
     snapshot_key,
     version_in,
 )
+from profile_store.volumes import increments
 
 Value = bytes | dict[Identity, int]
-"""What a key holds: a string, or a sorted set of identities."""
+"""What a key holds: a string, or a sorted set of identities, or counts by field."""
 
 
 class MemoryShardStore:
@@ -238,6 +240,8 @@ class MemoryShardStore:
             self._put(key, people)
         if commit.swept:
             data[keys.swept(shard)] = commit.swept
+        if commit.volumes:
+            self._count(shard, commit.volumes)
         self._put(keys.outbox(shard), commit.outbox)
         data[keys.position(shard)] = commit.position
         return CommitResult(shard, True)
@@ -247,6 +251,14 @@ class MemoryShardStore:
             self.data[key] = value
         else:
             self.data.pop(key, None)
+
+    def _count(self, shard: int, volumes: Sequence[Volume]) -> None:
+        key = self.keys.volumes(shard)
+        table = self.data.setdefault(key, {})
+        if isinstance(table, bytes):
+            raise StoreMisconfigured(f"WRONGTYPE the counts of shard {shard} are a string")
+        for field, n in increments(volumes):
+            table[Identity(field)] = table.get(Identity(field), 0) + n
 
 
 def _changed(people: dict[Identity, int], change: MemberChange) -> dict[Identity, int]:

@@ -152,6 +152,7 @@ class Profile:
             things the one that was asked last.
         open_examples: by identity and time.
         opted_out: event time since when the person may not be scored; None: they may.
+        cluster: id of the audience cluster, by the latest served row; None before there is one.
     """
 
     profile_id: ProfileId
@@ -166,6 +167,7 @@ class Profile:
     audiences: Mapping[str, Membership] = field(default_factory=dict)
     open_examples: tuple[OpenExample, ...] = ()
     opted_out: EpochMs | None = None
+    cluster: int | None = None
     selection: Selection = field(default=EVERYTHING, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:

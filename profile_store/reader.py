@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from afflux.audiences.profile_columns import ProfileColumns
 from afflux.audiences.standing import Layouts
 from afflux.catalog import Catalog
+from afflux.limits import DAY_MS
 from afflux.names import Identity
 from profile_store.audience_definitions import Definitions
 from profile_store.audience_store import AudienceStore
@@ -48,6 +49,7 @@ from profile_store.snapshots import current_snapshots
 from profile_store.standing import Standing, standings
 from profile_store.stored import MergePolicy, fetch
 from profile_store.tombstones import deleted_at
+from profile_store.volumes import DailyVolumes, daily_volumes
 
 T = TypeVar("T")
 
@@ -149,6 +151,11 @@ class AsyncProfileStore:
     async def snapshots(self, models: Sequence[str]) -> list[bytes | None]:
         """The current snapshot of each model, None where nothing was learned yet."""
         return await current_snapshots(self._link, models)
+
+    async def volumes(self, late_ms: int = DAY_MS) -> DailyVolumes:
+        """Events and money a day. late_ms: how long after its end a day is open."""
+        installation, keys, _ = self._known or await self._learn()
+        return await daily_volumes(self._link, keys, installation.partitions, late_ms)
 
     async def installation(self) -> Installation:
         """What the store says of itself now: shards, models, layouts."""

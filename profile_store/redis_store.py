@@ -35,6 +35,7 @@ from profile_store.link import Link, connect
 from profile_store.options import RedisOptions, as_options
 from profile_store.replies import checked, is_error
 from profile_store.scripts import COMMIT, SNAPSHOT, SWAP, Script
+from profile_store.volumes import increments
 
 
 class RedisShardStore:
@@ -194,6 +195,7 @@ class RedisShardStore:
     def _commit_args(self, commit: Commit) -> Args:
         keys, shard = self.keys, commit.shard
         names = [keys.position(shard), keys.outbox(shard), keys.deadlines(shard)]
+        names.append(keys.volumes(shard))
         values: list[bytes] = []
         gone: list[bytes] = []
         if commit.interests:
@@ -223,12 +225,16 @@ class RedisShardStore:
             gone += keys.fragments(shard, commit.expired)
         kept = [(b"%d" % at, i) for i, at in commit.deadlines.items() if at]
         ended = [i for i, at in commit.deadlines.items() if not at]
-        sizes = (len(values), len(gone), len(kept), len(ended), len(commit.members))
+        counts = [p for f, n in increments(commit.volumes) for p in (f, b"%d" % n)]
+        sizes = (
+            len(values), len(gone), len(kept), len(ended), len(commit.members), len(counts) // 2,
+        )  # fmt: skip
         head = [commit.expected, commit.position, commit.outbox, *(b"%d" % n for n in sizes)]
         args = [*head, *values, *(part for pair in kept for part in pair), *ended]
         if commit.members:
             gone = [*gone, *(keys.members(shard, name) for name in commit.members)]
             args += _member_args(commit.members.values())
+        args += counts
         return COMMIT.call(names + gone, args)
 
 

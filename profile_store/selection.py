@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 FIELDS = (
     "attributes", "engagement", "features", "scores", "affinities", "audiences", "open_examples",
+    "cluster",
 )  # fmt: skip
 """What can be asked for; profile_id, identities and as_of always come, opted_out where it is so."""
 

@@ -34,6 +34,21 @@ def scores(person: Sequence[Stored], installation: Installation) -> dict[ModelNa
     return latest
 
 
+def cluster(person: Sequence[Stored], installation: Installation) -> int | None:
+    """The audience cluster of the latest served row, by (event time, identity)."""
+    latest: tuple[int, bytes, int] | None = None
+    for stored in person:
+        if stored.served is None:
+            continue
+        layout = installation.layout(layout_id(stored.served))
+        if "cluster" in (layout.served.names or ()):
+            (row,) = decode([stored.served[: layout.served.itemsize]], layout.served)
+            if row["cluster"]:
+                found = int(row["as_of_ts"]), bytes(stored.identity), int(row["cluster"])
+                latest = found if latest is None else max(latest, found)
+    return None if latest is None else latest[2]
+
+
 def fresh_scores(identity: Identity, served: bytes, layout: Layout) -> dict[ModelName, Score]:
     """Scores of one served row that was made to be read."""
     made = Stored(identity, None, Edges(), served, None)

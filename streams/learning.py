@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from afflux.catalog import Catalog
 from afflux.limits import DAY_MS
 from afflux.names import ModelName
+from models import cluster_log
+from models.cluster_log import CLUSTERS, ClusterLog, ClusterSnapshot
 from models.commands import Command
 from models.contract import Model
 from models.history import Entry
@@ -26,8 +28,9 @@ from models.roster import Rules
 from models.snapshot import Snapshot, SnapshotError, decode_stored, encode, version_name, version_of
 from profile_store.contract import ShardStore
 from profile_store.errors import StoreError
-from profile_store.keys import current_key
+from profile_store.keys import current_key, snapshot_key
 from streams.deleted_examples import without_deleted
+from streams.encoding import encode_model_update
 from streams.errors import BrokerUnavailable
 from streams.example_codec import ExampleDecoder
 from streams.learner_metrics import LearnerMetrics
@@ -95,6 +98,7 @@ class LearnPlane:
         self._secret = secret
         self._told: dict[ModelName, Snapshot] = {}
         """The snapshots that were published or loaded last."""
+        self._clusters = ClusterLog(catalog.models, catalog.features)
         self._metrics = metrics or LearnerMetrics(Metrics())
         self._lock = asyncio.Lock()
         self._owned = False
@@ -133,6 +137,11 @@ class LearnPlane:
             snapshots = await self._current()
             try:
                 offset = self._learner.restore(snapshots, here.topic_id, here.start, here.end)
+                clusters = await self._current_clusters()
+                offset = min(
+                    offset,
+                    self._clusters.restore(clusters, here.topic_id, here.start, here.end),
+                )
             except SnapshotError as error:
                 raise _unusable(error) from error
             self._owned, self._told = True, dict(snapshots)
@@ -168,6 +177,7 @@ class LearnPlane:
         self._forgotten += len(examples) - len(known)
         for part in slices(known, _SLICE):
             self._learner.learn(part)
+            self._clusters.learn(part)
             await asyncio.sleep(0)
         self._tell_news()
 
@@ -245,11 +255,37 @@ class LearnPlane:
             self._told[name] = snapshot
             value = model_update(snapshot, version, _LOG[1], now)
             news.append(Message(MODEL_UPDATES.name, name.encode(), value))
-        self._learner.published(self._monotonic())
         self._snapshots += len(news)
+        news.append(await self._publish_clusters())
+        self._learner.published(self._monotonic())
         costs = {name: model.costs for name, model in self._learner.models.items()}
         self._metrics.published(snapshots, costs)
         await self._delivery.send(news)
+
+    async def _publish_clusters(self) -> Message:
+        snapshot = self._clusters.snapshot(self._learner.offset, self._learner.topic_id)
+        data = cluster_log.encode(snapshot)
+        version = version_of(data)
+        await self._store.put_snapshot(CLUSTERS, version_name(version), data)
+        key = snapshot_key(CLUSTERS, version_name(version))
+        value = encode_model_update(
+            {
+                "model": CLUSTERS,
+                "version": version_name(version),
+                "examples": snapshot.openings,
+                "metrics": snapshot.metrics,
+                "snapshot": key.decode(),
+                "offsets": {str(_LOG[1]): snapshot.offset},
+                "trusted": snapshot.clustering is not None,
+                "publishedAt": self._wall_ms(),
+            }
+        )
+        return Message(MODEL_UPDATES.name, CLUSTERS.encode(), value)
+
+    async def _current_clusters(self) -> ClusterSnapshot | None:
+        (version,) = await self._store.current_snapshots([CLUSTERS])
+        data = None if version is None else await self._store.snapshot(CLUSTERS, version)
+        return None if data is None else cluster_log.decode(data, self._features)
 
     async def _current(self) -> dict[ModelName, Snapshot]:
         names = list(self._learner.models)

@@ -57,6 +57,7 @@ def encode_score_updates(
             [o if e else -1 for o, e in zip(as_of, event_ids, strict=True)], pa.int64()
         ),
         "scores": _scores(catalog, served),
+        "cluster": pa.array(served["cluster"].astype(np.int64)),
     }
     return writer("ScoreUpdate").write(pa.RecordBatch.from_pydict(columns))
 
@@ -82,6 +83,7 @@ def _row(
         "eventTime": int(served["as_of_ts"]),
         "eventOffset": int(served["as_of_offset"]) if event_id else -1,
         "scores": _scores_of(catalog, served),
+        "cluster": int(served["cluster"]),
     }
 
 

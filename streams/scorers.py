@@ -6,9 +6,12 @@ import logging
 from collections.abc import Sequence
 
 from afflux.catalog import Catalog
+from afflux.clusters import Clustering
 from afflux.names import ModelName
 from afflux.scoring import LinearScorer, LinearSnapshot, untrained
-from models.snapshot import SnapshotError, decode_scoring, version_name
+from models import cluster_log
+from models.cluster_log import CLUSTERS
+from models.snapshot import SnapshotError, decode_scoring, version_name, version_of
 from profile_store.contract import ShardStore
 
 log = logging.getLogger("afflux.scorers")
@@ -29,6 +32,7 @@ class SnapshotSource:
         self._snapshots = {
             m.name: untrained(m.name, m.link, len(catalog.features)) for m in catalog.models
         }
+        self._clusters: Clustering | None = None
         self._current = LinearScorer(list(self._snapshots.values()))
 
     @property
@@ -48,16 +52,17 @@ class SnapshotSource:
 
     async def refresh(self) -> LinearScorer | None:
         """Adopt newer snapshots; the new scorer, or None. Raises StoreUnavailable."""
-        versions = await self._store.current_snapshots(self._names)
+        names = [*self._names, CLUSTERS]
+        versions = await self._store.current_snapshots(names)
         newer = {
             name: version
-            for name, version in zip(self._names, versions, strict=True)
+            for name, version in zip(names, versions, strict=True)
             if version is not None and self._seen.get(name) != version
         }
         adopted = [await self._adopt(name, version) for name, version in newer.items()]
         if not any(adopted):
             return None
-        self._current = LinearScorer([self._snapshots[name] for name in self._names])
+        self._current = LinearScorer([self._snapshots[n] for n in self._names], self._clusters)
         return self._current
 
     async def _adopt(self, name: ModelName, version: str) -> bool:
@@ -66,6 +71,11 @@ class SnapshotSource:
             return False
         self._seen[name] = version
         try:
+            if name == CLUSTERS:
+                if version_name(version_of(data)) != version:
+                    raise SnapshotError("its content is not what its name says")
+                self._clusters = cluster_log.decode(data, self._features).clustering
+                return True
             snapshot = decode_scoring(data, self._features)
             self._check(name, version, snapshot)
         except SnapshotError as error:

@@ -1,7 +1,9 @@
 """One file a path. What comes in is checked here, what it means is the services' business."""
 
 from gateway.routes.audiences import audiences
+from gateway.routes.clusters import clusters
 from gateway.routes.events import events
+from gateway.routes.forecasts import forecasts
 from gateway.routes.health import health
 from gateway.routes.identities import identities
 from gateway.routes.keys import keys
@@ -11,7 +13,8 @@ from gateway.routes.quality import quality
 from gateway.routes.scores import scores
 
 ROUTERS = (
-    profiles, quality, audiences, events, scores, privacy, identities, keys, health,
+    profiles, quality, audiences, clusters, forecasts, events, scores, privacy, identities, keys,
+    health,
 )  # fmt: skip
 
 __all__ = ["ROUTERS"]

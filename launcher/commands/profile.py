@@ -59,9 +59,10 @@ def get(
     if as_json or names is not None:
         plain(found.to_json())
         return
+    from launcher.commands.clusters import words_of
     from launcher.profile_view import panel
 
-    out().print(panel(found))
+    out().print(panel(found, words_of(found.cluster)))
 
 
 def _moment(text: str) -> int:

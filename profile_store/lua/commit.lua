@@ -1,21 +1,23 @@
 -- One commit of one shard: compare the position's fence, check every type, then write.
 -- A script that fails half-way is not rolled back, so nothing after the first write may fail.
 --
--- KEYS: position, outbox, deadlines, keys to set ..., keys to delete ..., sorted sets of members ...
+-- KEYS: position, outbox, deadlines, counts of days, keys to set ..., keys to delete ...,
+--       sorted sets of members ...
 -- ARGV: fence, position, outbox, sets, deletes, deadlines to add, deadlines to remove, member sets,
---       values ..., (deadline, identity) ..., identity ...,
+--       counts, values ..., (deadline, identity) ..., identity ...,
 --       (members to add, members to remove) of each set ...,
---       ((0, identity) ..., identity ...) of each set ...
+--       ((0, identity) ..., identity ...) of each set ..., (field, what to add) ...
 -- Returns 1, or the position that is there instead ("" if none).
 
 local FENCE = 24
 local CHUNK = 2000
 
-local position, outbox, deadlines = KEYS[1], KEYS[2], KEYS[3]
+local position, outbox, deadlines, days = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local sets, deletes = tonumber(ARGV[4]), tonumber(ARGV[5])
 local adds, removes, groups = 2 * tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local members = 3 + sets + deletes
-local sizes = 8 + sets + adds + removes
+local counts = tonumber(ARGV[9])
+local members = 4 + sets + deletes
+local sizes = 9 + sets + adds + removes
 
 if redis.call('GETRANGE', position, 0, FENCE - 1) ~= ARGV[1] then
   return redis.call('GET', position) or ''
@@ -34,6 +36,13 @@ for g = 1, groups do
   end
 end
 
+if counts > 0 then
+  local kind = redis.call('TYPE', days)['ok']
+  if kind ~= 'hash' and kind ~= 'none' then
+    return redis.error_reply('WRONGTYPE ' .. days .. ' holds a ' .. kind .. ', not a hash')
+  end
+end
+
 local function in_chunks(command, key, first, count)
   for from = first, first + count - 1, CHUNK do
     redis.call(command, key, unpack(ARGV, from, math.min(from + CHUNK, first + count) - 1))
@@ -41,13 +50,13 @@ local function in_chunks(command, key, first, count)
 end
 
 for i = 1, sets do
-  redis.call('SET', KEYS[3 + i], ARGV[8 + i])
+  redis.call('SET', KEYS[4 + i], ARGV[9 + i])
 end
-for i = 4 + sets, 3 + sets + deletes do
+for i = 5 + sets, 4 + sets + deletes do
   redis.call('DEL', KEYS[i])
 end
-in_chunks('ZADD', deadlines, 9 + sets, adds)
-in_chunks('ZREM', deadlines, 9 + sets + adds, removes)
+in_chunks('ZADD', deadlines, 10 + sets, adds)
+in_chunks('ZREM', deadlines, 10 + sets + adds, removes)
 local at = sizes + 2 * groups + 1
 for g = 1, groups do
   local joined, left = 2 * tonumber(ARGV[sizes + 2 * g - 1]), tonumber(ARGV[sizes + 2 * g])
@@ -59,6 +68,9 @@ if ARGV[3] == '' then
   redis.call('DEL', outbox)
 else
   redis.call('SET', outbox, ARGV[3])
+end
+for i = at, at + 2 * counts - 1, 2 do
+  redis.call('HINCRBY', days, ARGV[i], ARGV[i + 1])
 end
 redis.call('SET', position, ARGV[2])
 return 1

@@ -110,6 +110,7 @@ class CommitPlanner:
                     memberships=judged.memberships.get(s, ()) if judged else (),
                     members=judged.members.get(s, {}) if judged else {},
                     swept=swept.get(s, b"") if swept else b"",
+                    volumes=outcome.volumes.get(s, ()),
                 )
             )
             open_deadlines = [d for d in deadlines.get(s, {}).values() if d]

@@ -32,6 +32,8 @@ OPERATIONS = [
     ("DELETE", "/v1/audiences/{name}"),
     ("GET", "/v1/audiences/{name}/members"),
     ("GET", "/v1/audiences/{name}/overlap/{other}"),
+    ("GET", "/v1/clusters"),
+    ("GET", "/v1/forecasts"),
     ("GET", "/v1/scores/stream"),
     ("POST", "/v1/events"),
     ("GET", "/v1/privacy/{namespace}/{id}"),

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from afflux.names import ATTRIBUTES, EVENTS, Identity
+from afflux.volumes import Volume
 from profile_store.contract import Commit, RowRequest, ShardStore
 from profile_store.memory import MemoryShardStore
 from profile_store.redis_store import RedisShardStore
@@ -42,6 +43,12 @@ commits = st.builds(
     ),
     memberships=st.lists(
         st.tuples(identities, maybe_values), max_size=2, unique_by=lambda row: row[0]
+    ),
+    volumes=st.lists(
+        st.builds(
+            Volume, st.integers(0, 2), st.integers(0, 2), st.integers(1, 3), st.integers(0, 2**40)
+        ),
+        max_size=3,
     ),
 ).filter(lambda commit: len({a[:2] for a in commit.attributes}) == len(commit.attributes))
 

@@ -247,6 +247,9 @@ class Site:
             if key.startswith(b"d:"):
                 scores = client.zrange(key, 0, -1, withscores=True)
                 found[key] = {Identity(member): int(score) for member, score in scores}
+            elif key.startswith(b"c:"):
+                counts = client.hgetall(key)
+                found[key] = {Identity(name): int(count) for name, count in counts.items()}
             else:
                 found[key] = client.get(key)
         return found

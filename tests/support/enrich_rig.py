@@ -195,8 +195,9 @@ class Worker:
 
 
 def rows_of(dump: Mapping[bytes, object]) -> dict[bytes, object]:
-    """What the log alone decides, which scores are not."""
-    return {k: v for k, v in dump.items() if k[:2] in (b"f:", b"a:", b"l:", b"d:", b"i:") and v}
+    """What the log alone decides: fragments, attributes, edges, deadlines, interests, counts."""
+    kinds = (b"f:", b"a:", b"l:", b"d:", b"i:", b"c:")
+    return {k: v for k, v in dump.items() if k[:2] in kinds and v}
 
 
 __all__ = [

@@ -70,11 +70,11 @@ class Harness:
     def spoil(self, key: bytes) -> None:
         """Put a value of the wrong type under a key: a hash, or a string where it is deadlines."""
         if isinstance(self.store, MemoryShardStore):
-            self.store.data[key] = b"text" if key[:2] in (b"d:", b"n:") else {Identity(b"x"): 1}
+            self.store.data[key] = b"text" if key[:2] in (b"d:", b"n:", b"c:") else {Identity(b"x"): 1}
             return
         client = _owner(self.clients, key)
         client.delete(key)
-        if key[:2] in (b"d:", b"n:"):
+        if key[:2] in (b"d:", b"n:", b"c:"):
             client.set(key, b"text")
         else:
             client.zadd(key, {b"x": 1})
@@ -101,6 +101,9 @@ def _items(client: redis.Redis) -> Iterator[tuple[bytes, Value]]:
         if client.type(key) == b"zset":
             scored: Any = client.zrange(key, 0, -1, withscores=True)
             yield key, {Identity(member): int(score) for member, score in scored}
+        elif client.type(key) == b"hash":
+            counts: Any = client.hgetall(key)
+            yield key, {Identity(name): int(count) for name, count in counts.items()}
         else:
             value = client.get(key)
             assert isinstance(value, bytes)

@@ -29,6 +29,8 @@ ROUTES = {
     ("GET", "/v1/models"): ("/v1/models", "query"),
     ("GET", "/v1/models/{name}"): ("/v1/models/churn", "query"),
     ("GET", "/v1/audiences"): ("/v1/audiences", "query"),
+    ("GET", "/v1/clusters"): ("/v1/clusters", "query"),
+    ("GET", "/v1/forecasts"): ("/v1/forecasts", "query"),
     ("POST", "/v1/audiences/preview"): ("/v1/audiences/preview", "admin"),
     ("GET", "/v1/audiences/{name}"): ("/v1/audiences/buyers", "query"),
     ("PUT", "/v1/audiences/{name}"): ("/v1/audiences/buyers", "admin"),

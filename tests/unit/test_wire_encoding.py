@@ -225,6 +225,7 @@ def served(n: int) -> Any:
     rows["contribution"] = [[[1.5, -0.25, 9.0], [0.5, 0.0, 0.0]]]
     rows["factor_value"] = [[[2.25, 0.5, 0.0], [3.0, 0.0, 0.0]]]
     rows["interval"] = [[[np.nan, np.nan], [10.5, 99.0]]]
+    rows["cluster"] = 7
     return rows
 
 
@@ -248,6 +249,7 @@ def test_score_updates() -> None:
         "eventId": "e1",
         "eventTime": NOW,
         "eventOffset": 800,
+        "cluster": 7,
     }
     assert update_order(first) == (801, 97)
     names = CATALOG.features

@@ -1,0 +1,73 @@
+"""Audience clusters: which group of alike people a feature vector belongs to.
+
+The centroids are learned elsewhere (`models/clusters.py`); here is one array operation. Whoever
+has a cluster stays in it unless another centroid is nearer by a margin, so that people between two
+groups do not go to and fro.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from afflux.columns import F64, I64, U32
+
+NO_CLUSTER = 0
+"""The id of nobody's cluster: of those who were not assigned yet."""
+
+MARGIN = 0.1
+"""Another centroid takes somebody over when its distance is smaller by this share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clustering:
+    """Centroids in the space of some features, each divided by its scale.
+
+    >>> two = Clustering(np.array([7, 9]), np.array([[0.0], [1.0]]), np.ones(1), np.array([1]))
+    >>> x = np.array([[5, 0.45], [5, 0.55], [5, 0.9]], np.float16)
+    >>> two.assign(x, np.array([0, 7, 7], np.uint32)).tolist()
+    [7, 7, 9]
+    """
+
+    ids: I64
+    """(k,) of the clusters, each larger than 0; an id is never used again."""
+    centroids: F64
+    """(k, c) in the unit of the features."""
+    scale: F64
+    """(c,) by which differences are divided."""
+    columns: I64
+    """(c,) of the feature matrix."""
+
+    def distances(self, points: F64) -> F64:
+        """(n, k) squared distances of (n, c) points."""
+        scaled = points / self.scale
+        centres = self.centroids / self.scale
+        squares = (scaled * scaled).sum(axis=1)[:, None] + (centres * centres).sum(axis=1)
+        return np.asarray(np.maximum(squares - 2.0 * (scaled @ centres.T), 0.0))
+
+    def assign(self, matrix: NDArray[np.float16], previous: U32) -> U32:
+        """Ids of the clusters of the (n, features) matrix; previous: (n,) ids, 0 none."""
+        points = matrix[:, self.columns].astype(np.float64)
+        return self.stay(self.distances(points), previous).astype(np.uint32)
+
+    def stay(self, distances: F64, previous: I64 | U32) -> I64:
+        """Ids by (n, k) squared distances, of which those of `previous` have the margin."""
+        rows = np.arange(len(distances))
+        nearest = distances.argmin(axis=1)
+        is_old = previous[:, None] == self.ids
+        old = is_old.argmax(axis=1)
+        kept = is_old[rows, old]
+        kept &= distances[rows, nearest] > (1.0 - MARGIN) ** 2 * distances[rows, old]
+        return np.asarray(self.ids[np.where(kept, old, nearest)])
+
+
+def named_columns(features: Sequence[str], wanted: Sequence[str]) -> I64:
+    """Places of the wanted features.
+
+    >>> named_columns(["a", "b", "c"], ["c", "a"]).tolist()
+    [2, 0]
+    """
+    return np.array([list(features).index(name) for name in wanted], np.int64)

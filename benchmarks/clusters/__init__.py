@@ -1,0 +1,1 @@
+"""Audience clusters beside MiniBatchKMeans refitted every day."""

@@ -1,0 +1,1 @@
+"""Forecasts of daily volumes beside seasonal-naive and Holt-Winters refitted every week."""
