@@ -34,8 +34,8 @@ async def without_deleted(store: ShardStore, examples: ExampleColumns) -> Exampl
     ]
     keep = np.ones(len(examples), np.bool_)
     for at, reply in zip(rows.values(), await store.read(requests), strict=True):
-        deleted = [deleted_at_of(fragment) for fragment in reply.fragments]
-        keep[at] = examples.open_ts[at] > np.array(deleted, np.int64)
+        deleted = np.array([deleted_at_of(fragment) for fragment in reply.fragments], np.int64)
+        keep[at] = (deleted == 0) | (examples.open_ts[at] > deleted)
     return examples if keep.all() else _take(examples, keep)
 
 

@@ -84,7 +84,8 @@ def test_a_day_with_audiences(tmp_path: Path) -> None:
         # that ends twenty seconds after it began, with no event: by a timer.
         run(up, "save", "here", "--rule", "now - events.events.last < duration('20s')")
         send(up, *(event("ann", day, "x.other") for day in (0.9, 1.8, 2.7)))
-        until(lambda: audiences_of(up, "ann") == {"recent": "exited", "here": "realized"})
+        # Only who was in can have exited: on a slow machine the twenty seconds may be over by now.
+        until(lambda: audiences_of(up, "ann").keys() == {"recent", "here"})
         until(lambda: audiences_of(up, "ann") == {"recent": "exited", "here": "exited"}, 60)
         until(lambda: run(up, "count", "recent")["members"] == 1)
         assert run(up, "overlap", "recent", "lookers")["members"] == 0

@@ -70,12 +70,14 @@ def _current(up: Up, examples: int) -> dict[str, Any]:
     return found
 
 
-def _served_by(up: Up, person: str, version: str) -> None:
-    """A score of this version is in the profile, after an event of the person."""
+def _served_since(up: Up, person: str, version: str) -> None:
+    """A score of this version, or of one that came after it, is in the profile."""
 
     def look() -> bool:
         done = afflux("profile", "get", "crm", person, "--json", cwd=up.folder)
-        return bool(json.loads(done.stdout)["scores"][MODEL]["version"] == version)
+        served = json.loads(done.stdout)["scores"][MODEL]["version"]
+        versions = [v["version"] for v in _json(up, "history", MODEL)["versions"]]
+        return served in versions[: versions.index(version) + 1]
 
     until(look)
 
@@ -107,7 +109,10 @@ def test_rollback_and_promotion_by_command(stack: Up) -> None:
     assert afflux("produce", "-", cwd=stack.folder, stdin=json.dumps(event)).returncode == 0
     shown = _json(stack, "show", MODEL)
     assert (shown["held"], shown["challengers"]) == (True, ["fast_forget"])
-    _served_by(stack, last, shown["version"])
+    _served_since(stack, last, done["version"])
+    segments = afflux("models", "show", MODEL, "--segments", cwd=stack.folder).stdout
+    assert "first_order" in segments
+    assert "share of positives" in segments
 
     assert _json(stack, "resume", MODEL)["entry"]["kind"] == "resumption"
     promoted = _json(stack, "promote", MODEL, "fast_forget")
@@ -133,6 +138,3 @@ def test_what_cannot_be_done_is_said(stack: Up) -> None:
     shown = afflux("models", "history", MODEL, cwd=stack.folder).stdout
     assert "refusal" in shown
     assert "current" in shown
-    segments = afflux("models", "show", MODEL, "--segments", cwd=stack.folder).stdout
-    assert "first_order" in segments
-    assert "share of positives" in segments

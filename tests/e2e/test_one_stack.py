@@ -128,7 +128,7 @@ def test_models_are_shown(stack: Up) -> None:
     assert shown["churn"]["predicts"] == "no purchase within 14 days"
     assert {m["trusted"] for m in shown.values()} == {False}
 
-    table = afflux("models", "show", "churn", cwd=stack.folder)
+    table = afflux("models", "show", "churn", cwd=stack.folder, env={"COLUMNS": "200"})
     assert "no purchase within" in table.stdout
     assert "lifetime" not in table.stdout
     unknown = afflux("models", "show", "chrun", cwd=stack.folder)
