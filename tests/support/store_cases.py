@@ -70,7 +70,8 @@ class Harness:
     def spoil(self, key: bytes) -> None:
         """Put a value of the wrong type under a key: a hash, or a string where it is deadlines."""
         if isinstance(self.store, MemoryShardStore):
-            self.store.data[key] = b"text" if key[:2] in (b"d:", b"n:", b"c:") else {Identity(b"x"): 1}
+            text = key[:2] in (b"d:", b"n:", b"c:")
+            self.store.data[key] = b"text" if text else {Identity(b"x"): 1}
             return
         client = _owner(self.clients, key)
         client.delete(key)
