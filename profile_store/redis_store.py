@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from afflux.names import Identity
@@ -225,7 +226,7 @@ class RedisShardStore:
         ended = [i for i, at in commit.deadlines.items() if not at]
         sizes = (len(values), len(gone), len(kept), len(ended), len(commit.members))
         head = [commit.expected, commit.position, commit.outbox, *(b"%d" % n for n in sizes)]
-        args = [*head, *values, *(part for pair in kept for part in pair), *ended]
+        args = [*head, *values, *chain.from_iterable(kept), *ended]
         if commit.members:
             gone = [*gone, *(keys.members(shard, name) for name in commit.members)]
             args += _member_args(commit.members.values())
@@ -251,6 +252,10 @@ def _sort_out(
     gone: list[bytes],
 ) -> None:
     """Values to set to `names` and `values`, empty ones to `gone`."""
+    if all(data):
+        names += keys
+        values += data
+        return
     for key, value in zip(keys, data, strict=True):
         if value:
             names.append(key)
