@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from afflux.names import Identity
@@ -230,7 +231,7 @@ class RedisShardStore:
             len(values), len(gone), len(kept), len(ended), len(commit.members), len(counts) // 2,
         )  # fmt: skip
         head = [commit.expected, commit.position, commit.outbox, *(b"%d" % n for n in sizes)]
-        args = [*head, *values, *(part for pair in kept for part in pair), *ended]
+        args = [*head, *values, *chain.from_iterable(kept), *ended]
         if commit.members:
             gone = [*gone, *(keys.members(shard, name) for name in commit.members)]
             args += _member_args(commit.members.values())
@@ -257,6 +258,10 @@ def _sort_out(
     gone: list[bytes],
 ) -> None:
     """Values to set to `names` and `values`, empty ones to `gone`."""
+    if all(data):
+        names += keys
+        values += data
+        return
     for key, value in zip(keys, data, strict=True):
         if value:
             names.append(key)

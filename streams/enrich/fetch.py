@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,28 +156,31 @@ class RowFetcher:
         memberships: list[bytes | None],
         attributes: dict[int, bytes],
     ) -> None:
-        rows: dict[int, list[tuple[Identity, int]]] = {}
-        for shard, identity, row in late:
-            rows.setdefault(shard, []).append((identity, row))
+        groups: dict[int, tuple[list[Identity], list[int]]] = {}
+        for shard, of_shard in itertools.groupby(late, key=itemgetter(0)):
+            _, people, rows = zip(*of_shard, strict=True)
+            groups[shard] = list(people), list(rows)
         replies = await self._store.read(
             [
                 RowRequest(
-                    s,
-                    [(i, EVENTS) for i, _ in group],
-                    [i for i, _ in group],
-                    attributes=[(i, ATTRIBUTES) for i, _ in group] if wanted.all_attributes else (),
-                    memberships=[i for i, _ in group] if wanted.rules else (),
+                    shard,
+                    list(zip(people, repeat(EVENTS), strict=False)),
+                    people,
+                    attributes=list(zip(people, repeat(ATTRIBUTES), strict=False))
+                    if wanted.all_attributes
+                    else (),
+                    memberships=people if wanted.rules else (),
                 )
-                for s, group in rows.items()
+                for shard, (people, _) in groups.items()
             ]
         )
-        for group, reply in zip(rows.values(), replies, strict=True):
-            for (_, row), f, v in zip(group, reply.fragments, reply.served, strict=True):
+        for (_, of_reply), reply in zip(groups.values(), replies, strict=True):
+            for row, f, v in zip(of_reply, reply.fragments, reply.served, strict=True):
                 fragments[row] = f
                 served[row] = v
-            for (_, row), m in zip(group, reply.memberships, strict=False):
+            for row, m in zip(of_reply, reply.memberships, strict=False):
                 memberships[row] = m
-            for (_, row), a in zip(group, reply.attributes, strict=False):
+            for row, a in zip(of_reply, reply.attributes, strict=False):
                 attributes[row] = a or b""
 
     async def _read_edges(
@@ -343,16 +349,21 @@ def _due_rows(
     """
     if not any(reply.due for reply in replies):
         return [], _NONE_DUE
-    known = {identity: row for row, identity in enumerate(identities)}
-    late, at = [], {}
+    known = dict(zip(identities, range(len(identities)), strict=True))
+    is_read, late, rows, deadlines = wanted.tolist(), [], [], []
     for reply in replies:
+        shard = reply.shard
         for identity, deadline in reply.due:
-            row = known.setdefault(identity, len(known))
-            at[row] = deadline
-            if row >= len(wanted) or not wanted[row]:
-                late.append((reply.shard, identity, row))
+            row = known.get(identity)
+            if row is None:
+                row = known[identity] = len(known)
+                late.append((shard, identity, row))
+            elif not is_read[row]:
+                late.append((shard, identity, row))
+            rows.append(row)
+            deadlines.append(deadline)
     due = np.zeros(len(known), np.int64)
-    due[list(at)] = list(at.values())
+    due[rows] = deadlines
     return late, due
 
 
