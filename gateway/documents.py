@@ -197,63 +197,6 @@ class PreviewDocument(Document):
     examples: list[str]
 
 
-class ClusterDocument(Document):
-    """A group of alike people. id: never used again; people: about how many."""
-
-    id: int
-    description: str
-    people: int
-
-
-class ClustersDocument(Document):
-    """Audience clusters; none before enough people are known.
-
-    metrics: stability is the adjusted Rand index between the last two days.
-    """
-
-    version: str | None
-    openings: int
-    metrics: dict[str, float]
-    clusters: list[ClusterDocument]
-
-
-class ExpectedDocument(Document):
-    """A day ahead: what is expected, and the interval that holds nine days in ten."""
-
-    date: str
-    expected: float
-    low: float
-    high: float
-
-
-class LastDayDocument(Document):
-    """The last closed day beside what had been expected of it."""
-
-    value: float
-    expected: float
-    low: float
-    high: float
-
-
-class ForecastDocument(Document):
-    """One series. alarms: the last days on which one began; alarm: whether one stands now."""
-
-    segment: str
-    measure: Literal["events", "revenue"]
-    last: LastDayDocument
-    alarm: bool
-    alarms: list[str]
-    ahead: list[ExpectedDocument]
-
-
-class ForecastsDocument(Document):
-    """Forecasts by segment; none before two weeks of event time are closed."""
-
-    closed_until: str | None
-    days: int
-    forecasts: list[ForecastDocument]
-
-
 class AcceptedDocument(Document):
     """So many events are in Kafka, acknowledged by all replicas."""
 

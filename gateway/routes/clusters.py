@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.answers import problems
-from gateway.documents import ClustersDocument
+from gateway.insight_documents import ClustersDocument
 from gateway.routes.callers import Querying, context_of
 
 clusters = APIRouter(tags=["models"])

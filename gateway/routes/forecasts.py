@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.answers import problems
-from gateway.documents import ForecastsDocument
+from gateway.insight_documents import ForecastsDocument
 from gateway.routes.callers import Querying, context_of
 
 forecasts = APIRouter(tags=["models"])
