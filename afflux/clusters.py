@@ -27,7 +27,7 @@ class Clustering:
     """Centroids in the space of some features, each divided by its scale.
 
     >>> two = Clustering(np.array([7, 9]), np.array([[0.0], [1.0]]), np.ones(1), np.array([1]))
-    >>> x = np.array([[5, 0.45], [5, 0.55], [5, 0.9]], np.float16)
+    >>> x = np.array([[5, 0.45], [5, 0.52], [5, 0.9]], np.float16)
     >>> two.assign(x, np.array([0, 7, 7], np.uint32)).tolist()
     [7, 7, 9]
     """
