@@ -91,6 +91,7 @@ def _enrich(
         secret,
         registry_of(settings.registry),
         settings.worker.codec,
+        types=catalog.types,
     )
     audiences = AudienceStore(store.link, store.keys)
     return EnrichPlane(

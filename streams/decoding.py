@@ -17,6 +17,7 @@ import schemas
 from afflux.attributes import AttributeBatch, AttributeRecord
 from afflux.codes import Code
 from afflux.columns import I64, EventColumns
+from afflux.event_types import BUILT_IN, EventTypes
 from afflux.findings import explain
 from afflux.outcome import Batch, Control
 from afflux.shards import murmur2, partition_of
@@ -55,7 +56,8 @@ class Decoder:
     """Decodes batches of the input topics.
 
     secret: key of the signatures of control records; without one none is accepted.
-    codec: "auto", "pyruhvro" or "fastavro". lookup: schemas by fingerprint.
+    codec: "auto", "pyruhvro" or "fastavro". lookup: schemas by fingerprint. types: what models tell
+    apart of event types.
     """
 
     def __init__(
@@ -65,7 +67,9 @@ class Decoder:
         registry: Registry | None = None,
         codec: CodecName = "auto",
         lookup: Lookup = schemas.by_fingerprint,
+        types: EventTypes = BUILT_IN,
     ) -> None:
+        self._types = types
         self._limits = limits
         self._rules = limits.rules
         self._lookup = lookup
@@ -198,7 +202,7 @@ class Decoder:
         self, records: RecordBatch, group: _Group, bad: Rejections
     ) -> Iterator[EventPart]:
         for rows, batch in self._decode("ExperienceEvent", records, group, bad):
-            events = read_events(batch, records.timestamps[rows])
+            events = read_events(batch, records.timestamps[rows], self._types)
             codes = check(events.candidates, self._rules)
             nobody = placeholders(events, self._rules.placeholders)
             for place, fault in nobody.items():
