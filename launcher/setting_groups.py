@@ -69,7 +69,10 @@ class RedisSettings(Group):
     )
     username: str = Field("", description="ACL user; wins over that of the URL")
     password: SecretStr = Field(SecretStr(""), description="password of that user")
-    cluster: bool = Field(False, description="the URL names one node of a Redis Cluster")
+    cluster: bool = Field(
+        False,
+        description="the URL names one node of a Redis Cluster, or several: redis://a:6379,b:6379",
+    )
     ssl_ca: Path | None = Field(None, description="file with the CA certificates (PEM)")
     ssl_certificate: Path | None = Field(None, description="file with our certificate (PEM)")
     ssl_key: Path | None = Field(None, description="file with our private key (PEM)")

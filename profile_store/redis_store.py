@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any
 
 from afflux.names import Identity
+from profile_store.cluster_nodes import ClusterNode, read_nodes
 from profile_store.commands import Args, Command
 from profile_store.contract import (
     SNAPSHOTS_KEPT,
@@ -131,6 +132,14 @@ class RedisShardStore:
         """Replace the record that was `found` (b"" for none); False if it is another by now."""
         swapped = await self._call(INSTALLATION_SLOT, SWAP, [INSTALLATION], [found, wanted])
         return bool(swapped)
+
+    async def cluster_nodes(self) -> list[ClusterNode]:
+        """The nodes of the cluster as one of them knows them; none where there is one server."""
+        if not self.link.clustered:
+            return []
+        ask = Command(INSTALLATION_SLOT, ("CLUSTER", "NODES"))
+        (reply,) = checked(await self.link.run([ask]), self.link.name)
+        return read_nodes(reply)
 
     async def close(self) -> None:
         """Drop the connections."""
