@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afflux.examples import EARLY, LABEL_UNCERTAIN, ExampleColumns, ExampleKey
-from afflux.names import ModelName
+from afflux.names import Identity, ModelName
 from models.as_of import Moments
 from models.commands import Command
 from models.contender import Contender, recipe_facts, recipe_of
 from models.contract import Arrays, Model, ModelError
 from models.history import Entry, EntryKind
 from models.judge import Judge
+from models.known_examples import without_name
 from models.learners import Engine, state_goes_on
 from models.percentiles import REMEMBERED, cut_points
 from models.recent import Recent
@@ -132,6 +133,10 @@ class ModelLearner:
         entry = self.roster.decide(self._now, self.examples)
         if entry is not None:
             self.judge.history.add(entry)
+
+    def forget(self, identity: Identity) -> None:
+        """Name somebody no longer; what was learned of them stays learned."""
+        self._last = without_name(self._last, identity)
 
     def news(self) -> list[Entry]:
         """What has happened since this was asked last, or since it was restored."""
