@@ -14,12 +14,13 @@ import numpy as np
 
 from afflux.clusters import Clustering
 from afflux.examples import ExampleColumns, ExampleKey
-from afflux.names import ModelName
+from afflux.names import Identity, ModelName
 from afflux.outcomes import ModelSpec
 from afflux.shards import murmur2
 from models.clusters import FEATURES, ClusterLearner
 from models.contract import Arrays
 from models.envelope import SnapshotError, open_sealed, seal, version_name, version_of
+from models.known_examples import without_name
 
 CLUSTERS = ModelName("clusters")
 """Under this name their snapshots are stored and announced, beside those of the models."""
@@ -56,6 +57,12 @@ class ClusterSnapshot:
         learner = ClusterLearner(self.features)
         learner.load(self.memory)
         return learner
+
+    def habits_of(self, identity: Identity) -> dict[str, float] | None:
+        """What is kept of one identity in the sample of people, under its hash; None: nothing."""
+        learner = ClusterLearner(self.features)
+        learner.load(self.memory)
+        return learner.habits_of(_hash(identity))
 
     @property
     def ids(self) -> list[int]:
@@ -181,6 +188,11 @@ class ClusterLog:
         hashes = murmur2([examples.identities[i] for i in at.tolist()]).astype(np.int64)
         self._learner.learn(hashes, vectors, examples.open_ts[at])
 
+    def forget(self, identity: Identity) -> None:
+        """Somebody was deleted, or may not be scored: nothing of them stays, nor their name."""
+        self._learner.forget(_hash(identity))
+        self._last = without_name(self._last, identity)
+
     def snapshot(self, offset: int, topic_id: bytes) -> ClusterSnapshot:
         """All that it knows, as of this place in the log."""
         learner = self._learner
@@ -195,6 +207,10 @@ class ClusterLog:
             openings=learner.openings,
             memory=learner.state(),
         )
+
+
+def _hash(identity: Identity) -> int:
+    return int(murmur2([identity])[0])
 
 
 def described(snapshot: ClusterSnapshot | None, data: bytes | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afflux.examples import EARLY, LABEL_UNCERTAIN, ExampleColumns, ExampleKey
-from afflux.names import ModelName
+from afflux.names import Identity, ModelName
 from models.as_of import Moments
 from models.commands import Command
 from models.contender import Contender, recipe_facts, recipe_of
@@ -18,6 +18,7 @@ from models.contract import Arrays, Model, ModelError
 from models.figures import how_served
 from models.history import Entry, EntryKind
 from models.judge import Judge
+from models.known_examples import without_name
 from models.learners import Engine, state_goes_on
 from models.percentiles import REMEMBERED, cut_points
 from models.recent import Recent
@@ -133,6 +134,10 @@ class ModelLearner:
         entry = self.roster.decide(self._now, self.examples)
         if entry is not None:
             self.judge.history.add(entry)
+
+    def forget(self, identity: Identity) -> None:
+        """Name somebody no longer; what was learned of them stays learned."""
+        self._last = without_name(self._last, identity)
 
     def news(self) -> list[Entry]:
         """What has happened since this was asked last, or since it was restored."""

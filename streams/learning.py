@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from afflux.catalog import Catalog
-from afflux.names import ModelName
+from afflux.names import Identity, ModelName
 from models import cluster_log
 from models.cluster_log import CLUSTERS, ClusterLog, ClusterSnapshot
 from models.commands import Command
@@ -34,7 +34,7 @@ from streams.errors import BrokerUnavailable
 from streams.example_codec import ExampleDecoder
 from streams.learner_metrics import LearnerMetrics
 from streams.metrics import Metrics
-from streams.model_commands import places_of_commands, read_command
+from streams.model_commands import places_of_others, read_command
 from streams.ports import TP, Delivery, LogRange, StopPartition
 from streams.publishing import Publisher
 from streams.records import RecordBatch
@@ -162,10 +162,13 @@ class LearnPlane:
             await asyncio.sleep(rest_s)
         async with self._lock:
             at = 0
-            for place in places_of_commands(records.values):
+            for place in places_of_others(records.values):
                 await self._learn(records, at, place)
                 self._learner.advance(records.base + place)
-                await self._obey(records, place)
+                if records.values[place] is None:
+                    self._forget(records.keys[place])
+                else:
+                    await self._obey(records, place)
                 at = place + 1
             await self._learn(records, at, len(records))
             self._learner.advance(records.end)
@@ -194,6 +197,12 @@ class LearnPlane:
     def _skipped(self, count: int) -> None:
         self._unreadable += count
         self._metrics.unreadable(count)
+
+    def _forget(self, key: bytes | None) -> None:
+        """A null value: whoever the key names was deleted, or may not be scored."""
+        if key:
+            self._learner.forget(Identity(key))
+            self._clusters.forget(Identity(key))
 
     async def _obey(self, records: RecordBatch, place: int) -> None:
         """Carry out the command at this place, and publish what came of it at once."""
