@@ -237,6 +237,9 @@ class LearnSettings(Group):
         2_000, ge=1, description="publish a snapshot after this many new examples of a model"
     )
     publish_s: float = Field(5.0, gt=0, description="or after this many seconds with new examples")
+    spacing_ms: int = Field(
+        100, ge=0, description="distance between two times of learning a few examples"
+    )
     max_behind: int = Field(
         4_000, ge=1, description="scoring waits while the learner is more examples behind"
     )

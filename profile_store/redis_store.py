@@ -118,11 +118,12 @@ class RedisShardStore:
         found = await self._strings([(model_slot(m), current_key(m)) for m in models])
         return [version.decode() or None for version in found]
 
-    async def snapshot(self, model: str, version: str) -> bytes | None:
-        """The bytes of a snapshot."""
-        command = Command(model_slot(model), ("GET", snapshot_key(model, version)))
-        (data,) = checked(await self.link.run([command]), self.link.name)
-        return None if data is None else bytes(data)
+    async def snapshot(self, model: str, version: str, most: int = 0) -> bytes | None:
+        """The bytes of a snapshot; with `most`, at most so many from its start."""
+        key = snapshot_key(model, version)
+        call = ("GETRANGE", key, 0, most - 1) if most else ("GET", key)
+        (data,) = checked(await self.link.run([Command(model_slot(model), call)]), self.link.name)
+        return bytes(data) if data else None
 
     async def installation(self) -> bytes:
         """The stored installation record, b"" if there is none."""

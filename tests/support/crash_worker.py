@@ -159,9 +159,9 @@ class MortalStore:
         """As the store."""
         return await self._store.current_snapshots(models)
 
-    async def snapshot(self, model: str, version: str) -> bytes | None:
+    async def snapshot(self, model: str, version: str, most: int = 0) -> bytes | None:
         """As the store."""
-        return await self._store.snapshot(model, version)
+        return await self._store.snapshot(model, version, most)
 
     async def snapshots(self, model: str) -> list[StoredSnapshot]:
         """As the store."""
