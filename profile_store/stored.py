@@ -42,6 +42,10 @@ class Stored:
     memberships: bytes | None = None
 
 
+_OF_SERVED = ("scores", "open_examples", "cluster", "engagement")
+"""Fields that are read from the served row."""
+
+
 async def fetch(
     link: Link,
     keys: Keys,
@@ -76,7 +80,7 @@ async def _fetch_rows(
     groups: dict[int, list[Identity]] = {}
     for identity, shard in zip(identities, shards, strict=True):
         groups.setdefault(shard, []).append(identity)
-    served = selection.wants("scores") or selection.wants("open_examples")
+    served = any(map(selection.wants, _OF_SERVED))
     interests = selection.wants("affinities")
     audiences = selection.wants("audiences")
     commands = []
