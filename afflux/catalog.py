@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Sequence
 
@@ -150,7 +149,7 @@ def _check_eligible(model: ModelSpec) -> None:
     for who in (model.eligible, *model.excluded):
         if who.channel in CHANNELS and who.channel not in COUNTED:
             raise ValueError(f"{model.name}: no channel counts {who.channel!r}")
-        if who.channel not in COUNTED and difflib.get_close_matches(who.channel, COUNTED, 1, 0.8):
+        if who.channel not in COUNTED and any(c.startswith(who.channel) for c in CHANNELS):
             raise ValueError(f"{model.name}: {who.channel!r} is neither a channel nor a type")
         if who.within_ms and who.at_least != 1:
             raise ValueError(
