@@ -17,6 +17,7 @@
     r:{model}                      what is known of each snapshot (hash)
     afflux:installation            what all processes agree on
     afflux:audiences               definitions of all audiences
+    afflux:datasets                declarations of all data sets
 
 Namespace, id, dataset, model and audience are percent-encoded.
 """
@@ -35,6 +36,8 @@ INSTALLATION = b"afflux:installation"
 INSTALLATION_SLOT = slot_of(INSTALLATION)
 AUDIENCES = b"afflux:audiences"
 AUDIENCES_SLOT = slot_of(AUDIENCES)
+DATASETS = b"afflux:datasets"
+DATASETS_SLOT = slot_of(DATASETS)
 
 _SAFE = (string.ascii_letters + string.digits + "-._~@+").encode()
 _UNSAFE = re.compile(rb"[^A-Za-z0-9._~@+-]")
@@ -161,6 +164,11 @@ class Keys:
         if shard is None or not closed or len(parts) < 2:
             return None
         return shard, Identity(b":".join(map(unquote_to_bytes, parts[:2])))
+
+    def rows_pattern(self, shard: int | None, dataset: Dataset) -> bytes:
+        """Of the rows of a data set, fragments and attributes, in a shard or in all of them."""
+        tag = b"*" if shard is None else b"{%s}" % tag_of_slot(self.slot(shard))
+        return b"[fa]:%s:*:%s" % (tag, escape(dataset.encode()))
 
     def people_pattern(self, shard: int | None) -> bytes:
         """Of the keys that name the people of a shard, or of all shards."""
