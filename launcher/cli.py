@@ -20,6 +20,7 @@ from launcher.commands.doctor import doctor
 from launcher.commands.evaluate import evaluate
 from launcher.commands.forecast import forecast
 from launcher.commands.identity import identity
+from launcher.commands.init import init
 from launcher.commands.keys import keys
 from launcher.commands.models_history import challengers, history
 from launcher.commands.models_show import models
@@ -48,6 +49,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo")(demo)
+app.command("init")(init)
 app.command("evaluate")(evaluate)
 app.command("up")(up)
 app.command("worker")(worker)

@@ -117,6 +117,19 @@ class ClusterLearner:
             if self.openings % TURN == 0:
                 self._turn()
 
+    def forget(self, hash: int) -> bool:
+        """Drop somebody from the sample; whether they were in it. What centroids are, they stay."""
+        return self._sample.drop(np.array([hash])) > 0
+
+    def habits_of(self, hash: int) -> dict[str, float] | None:
+        """What the sample holds of somebody: their features, and the id of their cluster."""
+        sample = self._sample
+        at = int(sample.hashes.searchsorted(hash))
+        if at == len(sample) or int(sample.hashes[at]) != hash:
+            return None
+        vector = dict(zip(FEATURES, sample.vectors[at].tolist(), strict=True))
+        return {**vector, "cluster": float(sample.cluster[at])}
+
     # --- turns ---------------------------------------------------------------------------------
 
     def _turn(self) -> None:

@@ -94,7 +94,9 @@ def assemble(
                 else {},
                 open_examples=_examples(stored, installation, selection) if refused <= 0 else (),
                 opted_out=EpochMs(refused) if refused > 0 else None,
-                cluster=cluster(stored, installation) if selection.wants("cluster") else None,
+                cluster=cluster(stored, installation)
+                if refused <= 0 and selection.wants("cluster")
+                else None,
                 selection=selection,
             )
         )

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 
-from afflux.names import Dataset
+from afflux.names import Dataset, Identity
+from profile_store.audience_store import START, AudienceStore, Place
 from profile_store.commands import Command
 from profile_store.dataset_definitions import Datasets
 from profile_store.keys import DATASETS, DATASETS_SLOT, Keys
@@ -14,7 +15,6 @@ from profile_store.link import Link
 from profile_store.replies import checked
 from profile_store.scripts import SWAP
 
-_KEYS_A_LOOK = 1_000
 _RECENT_S = 1.0
 
 
@@ -40,36 +40,25 @@ class DatasetShelf:
         return Datasets.decode(await self.datasets())
 
     async def forget(self, keys: Keys, dataset: Dataset) -> int:
-        """Delete the rows of a data set that nobody writes to any more; how many there were.
-
-        A server is gone through once for all shards; in a cluster once a shard.
-        """
-        clustered = self._link.clustered
+        """Delete the rows of a data set that nobody writes to any more; how many there were."""
+        everybody, shards = AudienceStore(self._link, keys), range(keys.shards)
+        place: Place | None = START
         gone = 0
-        for shard in range(keys.shards) if clustered else [None]:
-            at = b"0"
-            while True:
-                scan = (
-                    "SCAN",
-                    at,
-                    "MATCH",
-                    keys.rows_pattern(shard, dataset),
-                    "COUNT",
-                    _KEYS_A_LOOK,
-                )
-                ((at, found),) = await self._run([Command(keys.slot(shard or 0), scan)])
-                gone += await self._unlink(keys, found)
-                if not int(at):
-                    break
+        while place is not None:
+            place, people = await everybody.people(shards, place)
+            gone += await self._unlink(keys, dataset, people)
         return gone
 
-    async def _unlink(self, keys: Keys, found: Sequence[bytes]) -> int:
-        by_shard: dict[int, list[bytes]] = {}
-        for key in found:
-            owner = keys.owner_of(key)
-            if owner is not None:
-                by_shard.setdefault(owner[0], []).append(key)
-        commands = [Command(keys.slot(s), ("UNLINK", *mine)) for s, mine in by_shard.items()]
+    async def _unlink(
+        self, keys: Keys, dataset: Dataset, people: Sequence[tuple[int, Identity]]
+    ) -> int:
+        by_shard: dict[int, list[tuple[Identity, Dataset]]] = {}
+        for shard, identity in people:
+            by_shard.setdefault(shard, []).append((identity, dataset))
+        commands = [
+            Command(keys.slot(s), ("UNLINK", *keys.attributes(s, rows), *keys.fragments(s, rows)))
+            for s, rows in by_shard.items()
+        ]
         return sum(await self._run(commands)) if commands else 0
 
     async def _run(self, commands: Sequence[Command]) -> list[Any]:

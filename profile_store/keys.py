@@ -165,11 +165,6 @@ class Keys:
             return None
         return shard, Identity(b":".join(map(unquote_to_bytes, parts[:2])))
 
-    def rows_pattern(self, shard: int | None, dataset: Dataset) -> bytes:
-        """Of the rows of a data set, fragments and attributes, in a shard or in all of them."""
-        tag = b"*" if shard is None else b"{%s}" % tag_of_slot(self.slot(shard))
-        return b"[fa]:%s:*:%s" % (tag, escape(dataset.encode()))
-
     def people_pattern(self, shard: int | None) -> bytes:
         """Of the keys that name the people of a shard, or of all shards."""
         return b"[fau]:*" if shard is None else b"[fau]:{%s}:*" % tag_of_slot(self.slot(shard))

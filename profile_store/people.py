@@ -12,7 +12,7 @@ from afflux.merge_policy import Ordering
 from afflux.names import Identity
 from afflux.position import Position
 from profile_store.assemble import attributes_of, merged_rows
-from profile_store.audience_store import AudienceStore
+from profile_store.audience_store import START, AudienceStore, Place
 from profile_store.commands import Command
 from profile_store.dataset_store import DatasetShelf
 from profile_store.installation import Installation
@@ -40,9 +40,9 @@ async def frames(
     reading = datasets.reading()
     shards = list(range(keys.shards))
     watermarks = await _watermarks(link, keys)
-    cursor: tuple[int, int] | None = (0, 0)
-    while cursor is not None and most > 0:
-        cursor, found = await shelf.people(shards, cursor)
+    place: Place | None = START
+    while place is not None and most > 0:
+        place, found = await shelf.people(shards, place)
         people = found[:most]
         most -= len(people)
         if people:

@@ -47,6 +47,7 @@ from profile_store.link import Link, connect
 from profile_store.membership_reading import unknown
 from profile_store.options import DEFAULT_URL, RedisOptions, as_options
 from profile_store.people import frames
+from profile_store.places import Places, places
 from profile_store.profile import Profile
 from profile_store.replies import checked
 from profile_store.selection import Selection
@@ -201,6 +202,13 @@ class AsyncProfileStore:
         """Event time of the delete of each, 0 for those who were not deleted."""
         _, keys, _ = self._known or await self._learn()
         return await deleted_at(self._link, keys, identities)
+
+    async def places(self, identities: Sequence[Identity]) -> list[Places]:
+        """Where each is named beside its own rows."""
+        _, keys, _ = self._known or await self._learn()
+        found = await self.definitions()
+        names = sorted({*found.audiences, *(n for names in found.layouts.values() for n in names)})
+        return await places(self._link, keys, identities, names)
 
     async def frames(self, most: int) -> AsyncIterator[tuple[Sequence[Identity], ProfileColumns]]:
         """People as rules of audiences are asked of them, some at a time; at most so many."""

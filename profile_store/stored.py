@@ -53,6 +53,10 @@ class Stored:
             raise StoreMisconfigured(f"{error}") from None
 
 
+_OF_SERVED = ("scores", "open_examples", "cluster", "engagement")
+"""Fields that are read from the served row."""
+
+
 async def fetch(
     link: Link,
     keys: Keys,
@@ -91,7 +95,7 @@ async def _fetch_rows(
     groups: dict[int, list[Identity]] = {}
     for identity, shard in zip(identities, shards, strict=True):
         groups.setdefault(shard, []).append(identity)
-    served = selection.wants("scores") or selection.wants("open_examples")
+    served = any(map(selection.wants, _OF_SERVED))
     interests = selection.wants("affinities")
     audiences = selection.wants("audiences")
     commands = []

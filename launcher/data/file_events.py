@@ -61,6 +61,8 @@ class FileEvents:
         events["kind"] = self._kinds(block, keep)
         events["amount"] = self._numbers(block, m.amount, keep)
         events["quantity"] = self._numbers(block, m.quantity, keep)
+        if m.amount_is == "each":
+            events["amount"] *= events["quantity"]
         if m.quantity is None and m.transaction is not None:
             events["quantity"] = 1.0
         events["id"] = self._ids(block)

@@ -105,6 +105,21 @@ class ItemColumns(_Part):
         return self
 
 
+class CampaignColumns(_Part):
+    """What the event is due to. coupon: the code that was redeemed."""
+
+    name: str | None = None
+    group: str | None = None
+    code: str | None = None
+    coupon: str | None = None
+
+    @model_validator(mode="after")
+    def _one_at_least(self) -> CampaignColumns:
+        if not any((self.name, self.group, self.code, self.coupon)):
+            raise ValueError("name the column of `name`, `group`, `code` or `coupon`")
+        return self
+
+
 class OpeningRule(_Part):
     """Which events open examples, where it is not the rule that is served."""
 
@@ -125,9 +140,13 @@ class Mapping(_Part):
     transaction: str | None = None
     """Column whose value the items of one purchase share: they become one event."""
     amount: str | None = None
+    amount_is: Literal["total", "each"] = "total"
+    """Whether the amount is that of the row, or the price of each of its `quantity`."""
+    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
     quantity: str | None = None
     items: ItemColumns | None = None
     """What next-basket models are about."""
+    campaign: CampaignColumns | None = None
     format: Format | None = None
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     decimal: Literal[".", ","] = "."
@@ -147,15 +166,24 @@ class Mapping(_Part):
             raise ValueError("give either `id` or `transaction`, which names the event as well")
         return self
 
+    @model_validator(mode="after")
+    def _price_with_quantity(self) -> Mapping:
+        if self.amount_is == "each" and (self.amount is None or self.quantity is None):
+            raise ValueError("`amount_is: each` needs the columns of `amount` and of `quantity`")
+        return self
+
     @property
     def columns(self) -> dict[str, str]:
         """Key of the mapping -> column of the file."""
         items = self.items or ItemColumns.model_construct()
+        campaign = self.campaign or CampaignColumns.model_construct()
         found = {
             "identity.column": self.identity.column, "time.column": self.time.column,
             "event.column": self.event.column, "id": self.id, "transaction": self.transaction,
             "amount": self.amount, "quantity": self.quantity,
             "items.category": items.category, "items.product": items.product,
+            "campaign.name": campaign.name, "campaign.group": campaign.group,
+            "campaign.code": campaign.code, "campaign.coupon": campaign.coupon,
         }  # fmt: skip
         return {key: column for key, column in found.items() if column is not None}
 
@@ -200,7 +228,10 @@ def _tell(place: tuple[int | str, ...], kind: str, message: str) -> str:
 
 
 def _keys() -> list[str]:
-    parts = (Mapping, IdentityColumn, TimeColumn, EventColumn, ItemColumns, OpeningRule)
+    parts = (
+        Mapping, IdentityColumn, TimeColumn, EventColumn, ItemColumns, CampaignColumns,
+        OpeningRule,
+    )  # fmt: skip
     return sorted({name for part in parts for name in part.model_fields})
 
 

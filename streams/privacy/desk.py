@@ -12,7 +12,9 @@ from typing import Any
 
 from afflux.identity import profile_id_of
 from afflux.names import AffluxError, Identity
-from profile_store import AsyncProfileStore
+from models.cluster_log import CLUSTERS, decode
+from models.envelope import SnapshotError
+from profile_store import AsyncProfileStore, StoreMisconfigured
 from profile_store.dossier import dossier
 from profile_store.reader import identity_of
 from streams.dataset_topics import all_topics
@@ -30,7 +32,9 @@ _STORES = (
     ("scores, factors and served values", "deleted"),
     ("links, also those that others had to this person", "deleted"),
     ("deadlines", "deleted"),
-    ("memberships of audiences", "deleted"),
+    ("interests", "deleted"),
+    ("memberships of audiences, and their lists of members", "deleted"),
+    ("habits in the sample that clusters are learned from", "the learner drops them"),
 )
 
 
@@ -62,13 +66,30 @@ class PrivacyDesk:
         found = await self._reader.find([(namespace, id)])
         (person,) = found.people
         allowed([stored.identity for stored in person])
-        content = await dossier(found)
+        identities = [stored.identity for stored in person]
+        content = await dossier(found, await self._reader.places(identities))
         if content is None:
             return None
         installation = found.known[0]
-        identities = [stored.identity for stored in person]
+        await self._add_samples(content["identities"], identities)
         datasets = await self._reader.datasets()
         return {**content, "topics": holdings(identities, installation.partitions, datasets)}
+
+    async def _add_samples(
+        self, kept: Sequence[dict[str, Any]], identities: Sequence[Identity]
+    ) -> None:
+        """What clusters are learned from holds some people's habits, under a hash."""
+        (data,) = await self._reader.snapshots([CLUSTERS])
+        if data is None:
+            return
+        try:
+            snapshot = decode(data)
+        except SnapshotError as error:
+            raise StoreMisconfigured(str(error)) from None
+        for one, identity in zip(kept, identities, strict=True):
+            habits = snapshot.habits_of(identity)
+            if habits is not None:
+                one["cluster_sample"] = habits
 
     async def delete(
         self, namespace: str, id: str, allowed: Allowed = lambda identities: None

@@ -40,7 +40,8 @@ _DONE = {
     PROFILE_ATTRIBUTES.name: "a null value supersedes it",
     SCORE_UPDATES.name: "a null value supersedes it",
     AUDIENCE_UPDATES.name: "a null value supersedes it",
-    TRAINING_EXAMPLES.name: "the learner drops what it has not learned yet",
+    TRAINING_EXAMPLES.name: "a null value: the learner drops what it has not learned yet, and "
+    "forgets who is in the sample of the clusters",
     MODEL_UPDATES.name: "nothing to do",
     **{dead_letters(topic).name: "what is replayed is not folded" for topic in INPUT_TOPICS},
 }

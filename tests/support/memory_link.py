@@ -51,7 +51,8 @@ class MemoryLink:
             case "ZCARD":
                 return len(self._members(args[0]))
             case "ZSCORE":
-                return b"0" if args[1] in self._members(args[0]) else None
+                found = self._members(args[0]).get(args[1])
+                return None if found is None else b"%d" % found
             case "ZINTERCARD":
                 return len(self._members(args[1]).keys() & self._members(args[2]))
             case "ZRANGEBYLEX":
