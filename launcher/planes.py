@@ -133,6 +133,7 @@ def enrich_settings(settings: Settings) -> EnrichSettings:
         bad_share=settings.limits.bad_share,
         bad_window=settings.limits.bad_window,
         silence=Silence(_ms(settings.silence.first_days), _ms(settings.silence.last_days)),
+        baskets=settings.learn.baskets,
         expiry=_expiry(settings.expiry),
     )
 

@@ -24,6 +24,7 @@ NAMES: tuple[str, ...] = (
     "ScoreUpdate",
     "AudienceUpdate",
     "TrainingExample",
+    "BasketExample",
     "ModelUpdate",
     "ModelCommand",
     "DeadLetterHeaders",

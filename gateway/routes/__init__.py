@@ -10,11 +10,12 @@ from gateway.routes.keys import keys
 from gateway.routes.privacy import privacy
 from gateway.routes.profiles import profiles
 from gateway.routes.quality import quality
+from gateway.routes.recommendations import recommendations
 from gateway.routes.scores import scores
 
 ROUTERS = (
-    profiles, quality, audiences, clusters, forecasts, events, scores, privacy, identities, keys,
-    health,
+    profiles, recommendations, quality, audiences, clusters, forecasts, events, scores, privacy,
+    identities, keys, health,
 )  # fmt: skip
 
 __all__ = ["ROUTERS"]

@@ -109,6 +109,7 @@ class EnrichPlane:
             edge_refresh_ms=settings.edge_refresh_ms,
             silence=settings.silence,
             expiry=settings.expiry,
+            baskets=settings.baskets,
         )
         planner = CommitPlanner(catalog, encode_training_examples, encode_control, nonce)
         fetcher = RowFetcher(store, catalog, settings.shards)

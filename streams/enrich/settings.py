@@ -37,5 +37,7 @@ class EnrichSettings:
     """How many recent records the share is taken of."""
     silence: Silence = field(default_factory=Silence)
     """When scores of people without events are made anew."""
+    baskets: int = 0
+    """Of so many purchases with items recommenders learn from one; 0: of none."""
     expiry: Expiry = field(default_factory=Expiry)
     """What is forgotten of people who stay away."""

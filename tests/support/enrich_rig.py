@@ -134,6 +134,7 @@ class Worker:
         idle_tick_s: float = 0,
         expiry: Expiry | None = None,
         audiences: AudienceStore | None = None,
+        baskets: int = 0,
         datasets: DatasetSource | None = None,
     ) -> None:
         self.logs = logs
@@ -143,7 +144,7 @@ class Worker:
         limits = Limits(partitions=logs.partitions, shards=shards)
         settings = EnrichSettings(
             partitions=logs.partitions, shards=shards, secret=SECRET, idle_tick_s=idle_tick_s,
-            commit_rows=commit_rows, bad_share=1.0, expiry=expiry or Expiry(),
+            commit_rows=commit_rows, bad_share=1.0, expiry=expiry or Expiry(), baskets=baskets,
         )  # fmt: skip
         self.plane = EnrichPlane(
             settings, catalog, store, logs, Decoder(limits, SECRET, types=catalog.types),
