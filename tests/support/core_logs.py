@@ -47,7 +47,14 @@ class Draft:
     repeat: int
     lag: int
     mentions: tuple[Mention, ...] = ()
+    number: tuple[bytes, int, int] | None = None
 
+
+NUMBERS = st.sampled_from(
+    [None] * 30
+    + [(source, p, n) for source in (b"a" * 16, b"b" * 16) for p in (0, 1) for n in (0, 1, 5, 9)]
+)
+"""Of a source that counts its records, and sends some of them again."""
 
 THINGS = st.builds(
     lambda subject, n, name: Mention(subject, 2**63 + n % 7 * 5 + 1, b"id%d" % n, name),
@@ -74,6 +81,7 @@ DRAFTS = st.builds(
     repeat=st.sampled_from([0] * 10 + [1, 2, 15, 16, 17]),
     lag=st.sampled_from([0, 0, 0, 1000, -2 * DAY]),
     mentions=st.lists(THINGS, max_size=6, unique_by=lambda m: (m.subject, m.hash)).map(tuple),
+    number=NUMBERS,
 )
 
 
@@ -100,7 +108,7 @@ def _record(d: Draft, offset: int, now: int, ids: dict[Identity, list[str]]) -> 
         return Event(
             offset, ts, append_time, d.who, HASH[d.who], event_id, id_hash(event_id),
             d.event_kind, d.amount, d.amount / 3, (d.other,) if d.kind == "linked" else (),
-            d.mentions,
+            d.mentions, d.number,
         )  # fmt: skip
     if d.kind == "tick":
         return Control("tick", offset, ts, append_time, None, HASH[d.other] % 8)
