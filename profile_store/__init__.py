@@ -16,10 +16,12 @@ from profile_store.profile import (
     Score,
 )
 from profile_store.reader import AsyncProfileStore, ProfileStore
+from profile_store.similar import Alike, Similar
 from profile_store.stored import MergePolicy
 
 __all__ = [
     "Affinity",
+    "Alike",
     "AsyncProfileStore",
     "Engagement",
     "Factor",
@@ -30,6 +32,7 @@ __all__ = [
     "ProfileStore",
     "RedisOptions",
     "Score",
+    "Similar",
     "StoreError",
     "StoreMisconfigured",
     "StoreUnavailable",

@@ -26,7 +26,7 @@ from afflux.names import Identity
 from profile_store.audience_definitions import Definitions
 from profile_store.audience_store import AudienceStore
 from profile_store.commands import Command
-from profile_store.errors import StoreMisconfigured
+from profile_store.errors import StoreMisconfigured, UnknownLayout
 from profile_store.found import Found, Known
 from profile_store.fresh import FreshSource, Scoring
 from profile_store.identity_map import explain, read_edges
@@ -46,6 +46,7 @@ from profile_store.places import Places, places
 from profile_store.profile import Profile
 from profile_store.replies import checked
 from profile_store.selection import Selection
+from profile_store.similar import MOST, By, Sample, Similar, answer, nearest, people_of
 from profile_store.snapshots import current_snapshots
 from profile_store.standing import Standing, standings
 from profile_store.stored import MergePolicy, fetch
@@ -54,6 +55,7 @@ from profile_store.volumes import DailyVolumes, daily_volumes
 
 T = TypeVar("T")
 
+_COMPARED = ("affinities", "cluster")
 _NAMESPACE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 
 
@@ -77,6 +79,7 @@ class AsyncProfileStore:
         self._fresh = None if scoring is None else FreshSource(self._link, scoring)
         self._known: tuple[Installation, Keys, Catalog] | None = None
         self._audiences: Layouts = {}
+        self._sample = Sample(self._link)
 
     async def get(
         self,
@@ -129,6 +132,48 @@ class AsyncProfileStore:
             self._audiences = (await self.definitions()).layouts
         known = installation, catalog
         return Found(stored, known, selection, at, self._learn_layouts, self._audiences, anew)
+
+    async def similar(
+        self,
+        namespace: str,
+        id: str,
+        limit: int = 10,
+        by: By | None = None,
+        visible: Callable[[Identity], bool] = lambda identity: True,
+    ) -> Similar | None:
+        """Who is most like a person, among a sample of 2,000 identities; None: nobody knows them.
+
+        by: "interests", or "cluster": people of the same cluster by their habits; None: by
+        interests where there are any. limit: 1 to 100. visible: identities that may be named.
+        Whoever was deleted or may not be scored is never named, nor compared. Raises ValueError.
+        """
+        if not 1 <= limit <= MOST:
+            raise ValueError(f"1 to {MOST} people may be asked for, not {limit}")
+        try:
+            return await self._similar((namespace, id), limit, by, visible)
+        except UnknownLayout:  # of a worker that is newer than what we know
+            await self._learn()
+            return await self._similar((namespace, id), limit, by, visible)
+
+    async def _similar(
+        self, who: tuple[str, str], limit: int, by: By | None, visible: Callable[[Identity], bool]
+    ) -> Similar | None:
+        found = await self.find([who], _COMPARED)
+        (profile,) = await found.profiles()
+        if profile is None:
+            return None
+        if by is None:
+            by = "interests" if any(profile.affinities.values()) else "cluster"
+        installation, keys, catalog = self._known or await self._learn()
+        one = people_of(found.people, installation, catalog)
+        if not one.names:  # they may not be scored, or have no events
+            return Similar(by, 0, profile.cluster, profile.opted_out is not None)
+        sample = await self._sample.people(installation, keys, catalog)
+        near = nearest(sample, one, by, limit, visible)
+        again = await self.find(list(map(_parts, near)), _COMPARED)
+        profiles = await again.profiles()
+        compared = people_of(again.people, installation, catalog)
+        return answer(one, sample, compared, [profile, *profiles], by, limit, visible)
 
     def _fresh_source(self) -> FreshSource:
         if self._fresh is None:
@@ -265,6 +310,12 @@ class ProfileStore:
         """As `AsyncProfileStore.get_many`."""
         return self._run(lambda store: store.get_many(people, fields, policy, at, fresh))
 
+    def similar(
+        self, namespace: str, id: str, limit: int = 10, by: By | None = None
+    ) -> Similar | None:
+        """As `AsyncProfileStore.similar`."""
+        return self._run(lambda store: store.similar(namespace, id, limit, by))
+
     def installation(self) -> Installation:
         """As `AsyncProfileStore.installation`."""
         return self._run(lambda store: store.installation())
@@ -302,6 +353,11 @@ class ProfileStore:
                 self._thread.start()
             done = asyncio.run_coroutine_threadsafe(work(self._store), self._loop)
         return done.result()
+
+
+def _parts(identity: Identity) -> tuple[str, str]:
+    namespace, _, id = identity.decode().partition(":")
+    return namespace, id
 
 
 def identity_of(namespace: str, id: str) -> Identity:
