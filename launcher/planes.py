@@ -163,6 +163,7 @@ def _learn(
         metrics=LearnerMetrics(metrics),
         rules=promotion_rules(settings),
         secret=secret_of(settings),
+        spacing_s=settings.learn.spacing_ms / 1000,
     )
 
 

@@ -40,16 +40,23 @@ class ClusterSnapshot:
     sizes: tuple[int, ...]
     """About how many people each cluster has."""
     descriptions: tuple[str, ...]
-    metrics: dict[str, float]
     openings: int
     memory: Arrays
 
     @property
     def clustering(self) -> Clustering | None:
         """What scorers assign with; None before there are clusters."""
+        return self._learner().clustering
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """How many there are, and how well they are apart; computed when asked for."""
+        return self._learner().metrics()
+
+    def _learner(self) -> ClusterLearner:
         learner = ClusterLearner(self.features)
         learner.load(self.memory)
-        return learner.clustering
+        return learner
 
     def habits_of(self, identity: Identity) -> dict[str, float] | None:
         """What is kept of one identity in the sample of people, under its hash; None: nothing."""
@@ -76,7 +83,6 @@ def encode(snapshot: ClusterSnapshot) -> bytes:
         "last": [[s, d, who.hex(), m] for s, (d, who, m) in sorted(snapshot.last.items())],
         "sizes": list(snapshot.sizes),
         "descriptions": list(snapshot.descriptions),
-        "metrics": snapshot.metrics,
         "openings": snapshot.openings,
     }
     return seal(facts, snapshot.memory)
@@ -99,7 +105,6 @@ def decode(data: bytes, features: Sequence[str] | None = None) -> ClusterSnapsho
             last={s: (d, bytes.fromhex(who), m) for s, d, who, m in facts["last"]},
             sizes=tuple(facts["sizes"]),
             descriptions=tuple(facts["descriptions"]),
-            metrics=dict(facts["metrics"]),
             openings=int(facts["openings"]),
             memory=arrays,
         )
@@ -199,7 +204,6 @@ class ClusterLog:
             last=dict(self._last),
             sizes=tuple(learner.sizes()),
             descriptions=tuple(learner.descriptions()),
-            metrics=learner.metrics(),
             openings=learner.openings,
             memory=learner.state(),
         )

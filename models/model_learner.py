@@ -15,6 +15,7 @@ from models.as_of import Moments
 from models.commands import Command
 from models.contender import Contender, recipe_facts, recipe_of
 from models.contract import Arrays, Model, ModelError
+from models.figures import how_served
 from models.history import Entry, EntryKind
 from models.judge import Judge
 from models.known_examples import without_name
@@ -214,7 +215,6 @@ class ModelLearner:
             shifts=serving.calibration.shifts,
             cuts=np.empty(0),
             trusted=self.judge.trusted,
-            metrics=self.metrics(),
             hurdle=hurdle,
             memory={
                 **serving.memory(),
@@ -240,8 +240,6 @@ class ModelLearner:
                 for name in self.roster.duels
                 if (verdict := self.roster.verdict(name)) is not None
             },
-            segments=self.judge.by_segment(),
-            curves=self.judge.curves(),
             segment_names=self.model.segments.names,
             history=tuple(self.judge.history.entries),
             drifts=self.judge.history.drifts,
@@ -276,11 +274,7 @@ class ModelLearner:
 
     def metrics(self) -> dict[str, float]:
         """Figures of what was served, and how many examples were served untrained."""
-        return {
-            **self.judge.figures(),
-            "untrained": float(self._untrained),
-            "uncertain": float(self._uncertain),
-        }
+        return {**self.judge.figures(), **how_served(self._untrained, self._uncertain)}
 
     def _fresh(self, examples: ExampleColumns, rows: Sequence[int]) -> NDArray[np.int64]:
         """The rows to learn; their order within a shard is remembered."""

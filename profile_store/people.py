@@ -11,7 +11,7 @@ from afflux.catalog import Catalog
 from afflux.names import Identity
 from afflux.position import Position
 from profile_store.assemble import attributes_of, merged_rows
-from profile_store.audience_store import AudienceStore
+from profile_store.audience_store import START, AudienceStore, Place
 from profile_store.commands import Command
 from profile_store.installation import Installation
 from profile_store.keys import Keys
@@ -36,9 +36,9 @@ async def frames(
     shelf = AudienceStore(link, keys)
     shards = list(range(keys.shards))
     watermarks = await _watermarks(link, keys)
-    cursor: tuple[int, int] | None = (0, 0)
-    while cursor is not None and most > 0:
-        cursor, found = await shelf.people(shards, cursor)
+    place: Place | None = START
+    while place is not None and most > 0:
+        place, found = await shelf.people(shards, place)
         people = found[:most]
         most -= len(people)
         if people:

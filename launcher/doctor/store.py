@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from afflux.position import Position, PositionError
 from afflux.shards import shards_for
+from launcher.doctor.cluster import check_cluster
 from launcher.doctor.finding import Finding, bad, good, note
 from profile_store.errors import StoreError
 from profile_store.installation import read_installation
@@ -23,6 +24,7 @@ async def check_store(
     """Findings about Redis. logs: of the input topics; empty where Kafka is away."""
     where = str(options.address())
     store = RedisShardStore(options, shards_for(partitions))
+    cluster: list[Finding] = []
     try:
         installation = await read_installation(store)
         if installation is None:
@@ -37,12 +39,17 @@ async def check_store(
                     f"set AFFLUX_PARTITIONS={installation.partitions}",
                 ),
             ]
+        nodes = await store.cluster_nodes()
+        if nodes:
+            cluster = list(check_cluster(nodes, installation.shards, options.durability.replicas))
+            if any(finding.state == "bad" for finding in cluster):
+                return [good("redis", where), *cluster]
         positions = await store.positions(range(installation.shards))
     except StoreError as error:
         return [bad("redis", str(error), "is AFFLUX_REDIS_URL right, and the server up?")]
     finally:
         await store.close()
-    return [good("redis", where), *check_positions(positions, logs, partitions)]
+    return [good("redis", where), *cluster, *check_positions(positions, logs, partitions)]
 
 
 def check_positions(

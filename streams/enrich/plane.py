@@ -24,6 +24,7 @@ from afflux.scoring import Scorer
 from afflux.shards import shard_of
 from afflux.step import StepSettings
 from profile_store.contract import ShardStore
+from streams.abandoned import abandon
 from streams.bad_share import BadShare
 from streams.decoding import BadRecord, Decoder
 from streams.encoding import encode_control, encode_training_examples
@@ -273,8 +274,7 @@ class EnrichPlane:
                 else:
                     self._passed(job, work)
         finally:
-            if not letters.done():
-                letters.cancel()
+            abandon(letters)
 
     def _passed(self, job: Job, work: Work) -> None:
         records, head = job.records, job.part.heads[0]

@@ -33,7 +33,8 @@ from store_cases import (
     rows,
     second,
 )
-from store_redis import RedisProcess, redis_cluster
+from store_cluster import masters
+from store_redis import RedisProcess
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +46,8 @@ def server() -> Iterator[list[RedisProcess]]:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[list[RedisProcess]]:
-    """Three masters for all tests of the module, each finds them empty."""
-    with redis_cluster() as nodes:
+    """Masters of a cluster for all tests of the module, each finds them empty."""
+    with masters() as nodes:
         yield nodes
 
 
@@ -389,6 +390,9 @@ async def test_snapshots_are_kept_and_the_last_is_current(harness: Harness) -> N
     assert await harness.other.snapshot("churn", "00ff") == b"\x00one"
     await store.put_snapshot("churn", "00ff", b"\x00one")
     assert await store.current_snapshots(["churn"]) == ["00ff"]
+    assert await store.snapshot("churn", "11ff", 2) == b"tw"
+    assert await store.snapshot("churn", "11ff", 99) == b"two"
+    assert await store.snapshot("churn", "33ff", 2) is None
     assert await store.snapshot("churn", "11ff") == b"two"
 
 
