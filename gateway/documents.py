@@ -108,26 +108,6 @@ class ProfileDocument(Document):
     cluster: int | None = None
 
 
-class AlikeDocument(Document):
-    """Somebody who is like the person, and names of things that both are most interested in."""
-
-    profile_id: str
-    identities: list[str]
-    similarity: float
-    cluster: int | None
-    in_common: list[str]
-
-
-class SimilarDocument(Document):
-    """The most alike of a sample of so many people. opted_out: compared with nobody."""
-
-    by: Literal["interests", "cluster"]
-    sample: int
-    cluster: int | None
-    opted_out: bool
-    people: list[AlikeDocument]
-
-
 class PeopleDocument(Document):
     """Profiles in the order of the question, null where nothing is known."""
 

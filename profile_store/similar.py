@@ -25,7 +25,7 @@ from afflux.interests.likeness import Tastes, tastes
 from afflux.names import Identity, ProfileId
 from afflux.rows import RowError
 from profile_store.assemble import merged_rows
-from profile_store.audience_store import AudienceStore
+from profile_store.audience_store import START, AudienceStore, Place
 from profile_store.errors import StoreMisconfigured
 from profile_store.installation import Installation
 from profile_store.keys import Keys
@@ -39,7 +39,7 @@ By = Literal["interests", "cluster"]
 
 PEOPLE = 2_000
 """Identities of the sample."""
-LOOKS = 40
+LOOKS = 100
 """Steps of the scan at most, each over about a thousand keys: many keys may be of nobody."""
 KEPT_S = 60.0
 MOST = 100
@@ -165,12 +165,12 @@ class Sample:
     async def _scan(self, installation: Installation, keys: Keys, catalog: Catalog) -> People:
         shelf = AudienceStore(self._link, keys)
         shards = list(range(keys.shards))
-        cursor: tuple[int, int] | None = (0, 0)
+        place: Place | None = START
         names: dict[Identity, None] = {}
         for _ in range(LOOKS):
-            if cursor is None or len(names) >= PEOPLE:
+            if place is None or len(names) >= PEOPLE:
                 break
-            cursor, found = await shelf.people(shards, cursor)
+            place, found = await shelf.people(shards, place)
             names.update(dict.fromkeys(identity for _, identity in found))
         stored: list[list[Stored]] = []
         starts = list(names)[:PEOPLE]
@@ -215,7 +215,7 @@ def answer(
     people: list[Alike] = []
     for p in np.argsort(-likeness, kind="stable").tolist():
         profile = by_name.get(again.names[p][0])
-        shown = tuple(i for i in again.names[p] if visible(i))
+        shown = tuple(sorted(i for i in again.names[p] if visible(i)))
         if profile is None or likeness[p] <= 0 or not shown or len(people) == limit:
             continue
         if profile.opted_out is None and set(shown).isdisjoint(one.names[0]):

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from afflux.identity import profile_id_of
 from gateway.answers import problems
-from gateway.documents import SimilarDocument
+from gateway.insight_documents import SimilarDocument
 from gateway.problems import Problem
 from gateway.routes.callers import Id, Namespace, Querying, context_of, identity_in_path
 from gateway.routes.profiles import get_profile
