@@ -33,7 +33,7 @@ from profile_store.link import Link
 from profile_store.profile import Profile
 from profile_store.selection import Selection
 from profile_store.served import cluster
-from profile_store.stored import MergePolicy, Stored, fetch
+from profile_store.stored import Reading, Stored, fetch
 
 By = Literal["interests", "cluster"]
 
@@ -176,7 +176,7 @@ class Sample:
         starts = list(names)[:PEOPLE]
         for at in range(0, len(starts), _AT_ONCE):
             some = starts[at : at + _AT_ONCE]
-            stored += await fetch(self._link, keys, some, FIELDS, MergePolicy())
+            stored += await fetch(self._link, keys, some, FIELDS, Reading())
         return people_of(stored, installation, catalog)
 
 
