@@ -30,6 +30,7 @@ from launcher.commands.privacy import privacy
 from launcher.commands.produce import produce
 from launcher.commands.profile import profile
 from launcher.commands.rekey import rekey
+from launcher.commands.schema import schema
 from launcher.commands.topics import topics
 from launcher.commands.up import up
 from launcher.commands.version import show_version
@@ -57,6 +58,7 @@ app.command("worker")(worker)
 app.command("api")(api)
 app.add_typer(keys, name="keys")
 app.add_typer(topics, name="topics")
+app.add_typer(schema, name="schema")
 app.add_typer(datasets, name="datasets")
 app.command("produce")(produce)
 app.add_typer(watch, name="watch")
