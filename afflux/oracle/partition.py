@@ -15,10 +15,10 @@ from afflux.codes import Code
 from afflux.features.channels import CHANNELS
 from afflux.limits import StepSettings
 from afflux.names import Identity
+from afflux.oracle.interests import Interests, Mention
+from afflux.oracle.row import DAY, MOST, Row, Slot
 from afflux.outcome import Control, Rejected
 from afflux.position import NONE_MS, Watermark
-from interest_oracle import Interests, Mention
-from oracle_row import DAY, MOST, Row, Slot
 
 EdgeState = tuple[int, str, bool]
 
