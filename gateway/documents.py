@@ -273,7 +273,7 @@ class KeptDocument(BaseModel):
 
     identity: str
     fragments: list[dict[str, Any]] = []
-    attributes: dict[str, Any] = {}
+    attributes: list[dict[str, Any]] = []
     links: list[LinkDocument] = []
     served: dict[str, Any] = {}
     interests: dict[str, Any] = {}

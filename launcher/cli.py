@@ -13,6 +13,7 @@ from launcher.commands.audiences import audiences
 from launcher.commands.clusters import clusters
 from launcher.commands.config import show_config
 from launcher.commands.consent import consent
+from launcher.commands.datasets import datasets
 from launcher.commands.demo import demo
 from launcher.commands.dlq import dlq
 from launcher.commands.doctor import doctor
@@ -55,6 +56,7 @@ app.command("worker")(worker)
 app.command("api")(api)
 app.add_typer(keys, name="keys")
 app.add_typer(topics, name="topics")
+app.add_typer(datasets, name="datasets")
 app.command("produce")(produce)
 app.add_typer(watch, name="watch")
 app.add_typer(dlq, name="dlq")

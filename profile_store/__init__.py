@@ -4,6 +4,7 @@
 `RedisShardStore` (`profile_store.redis_store`).
 """
 
+from afflux.merge_policy import MergePolicy
 from profile_store.errors import StoreError, StoreMisconfigured, StoreUnavailable, UnknownLayout
 from profile_store.options import RedisOptions
 from profile_store.profile import (
@@ -16,7 +17,6 @@ from profile_store.profile import (
     Score,
 )
 from profile_store.reader import AsyncProfileStore, ProfileStore
-from profile_store.stored import MergePolicy
 
 __all__ = [
     "Affinity",

@@ -50,7 +50,9 @@ def _identity(stored: Stored, known: Known, audiences: Layouts) -> dict[str, Any
     if stored.fragment is not None:
         parts["fragments"] = [_fragment(stored.fragment, installation, catalog)]
     if stored.attributes:
-        parts["attributes"] = json.loads(stored.attributes)
+        parts["attributes"] = [
+            {"dataset": dataset, **json.loads(data)} for dataset, data in stored.attributes
+        ]
     if len(stored.edges):
         parts["links"] = [
             {

@@ -15,6 +15,7 @@ import asyncio
 import re
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -22,13 +23,17 @@ from afflux.audiences.profile_columns import ProfileColumns
 from afflux.audiences.standing import Layouts
 from afflux.catalog import Catalog
 from afflux.limits import DAY_MS
+from afflux.merge_policy import MergePolicy
 from afflux.names import Identity
 from profile_store.audience_definitions import Definitions
 from profile_store.audience_store import AudienceStore
 from profile_store.commands import Command
+from profile_store.dataset_definitions import Datasets
+from profile_store.dataset_store import DatasetShelf, RecentDatasets
 from profile_store.errors import StoreMisconfigured
+from profile_store.event_time import event_times
 from profile_store.found import Found, Known
-from profile_store.fresh import FreshSource, Scoring
+from profile_store.fresh import Fresh, FreshSource, Scoring
 from profile_store.identity_map import explain, read_edges
 from profile_store.installation import Installation
 from profile_store.keys import (
@@ -48,7 +53,7 @@ from profile_store.replies import checked
 from profile_store.selection import Selection
 from profile_store.snapshots import current_snapshots
 from profile_store.standing import Standing, standings
-from profile_store.stored import MergePolicy, fetch
+from profile_store.stored import fetch
 from profile_store.tombstones import deleted_at
 from profile_store.volumes import DailyVolumes, daily_volumes
 
@@ -77,6 +82,7 @@ class AsyncProfileStore:
         self._fresh = None if scoring is None else FreshSource(self._link, scoring)
         self._known: tuple[Installation, Keys, Catalog] | None = None
         self._audiences: Layouts = {}
+        self._declared = RecentDatasets(DatasetShelf(self._link))
 
     async def get(
         self,
@@ -118,17 +124,32 @@ class AsyncProfileStore:
         fresh: bool = False,
     ) -> Found:
         """The same in two steps: what was found has marks, by which a reader sees what changed."""
-        selection, policy = Selection.of(fields), policy or MergePolicy()
+        selection = Selection.of(fields)
         starts = [identity_of(namespace, id) for namespace, id in people]
         installation, keys, catalog = self._known or await self._learn()
         anew = None
         if fresh and starts and (selection.wants("scores") or selection.wants("features")):
             anew = await self._fresh_source().of(keys, catalog, starts, at)
-        stored = await fetch(self._link, keys, starts, selection, policy) if starts else []
+        reading = (await self._declared.current()).reading(policy)
+        if reading.ordering.ttl_ms:
+            reading = replace(reading, now=await self._moments(keys, starts, at, anew))
+        stored = await fetch(self._link, keys, starts, selection, reading) if starts else []
         if unknown(stored, self._audiences):
             self._audiences = (await self.definitions()).layouts
         known = installation, catalog
-        return Found(stored, known, selection, at, self._learn_layouts, self._audiences, anew)
+        return Found(
+            stored, known, selection, at, self._learn_layouts, self._audiences, anew, reading
+        )
+
+    async def _moments(
+        self, keys: Keys, starts: Sequence[Identity], at: int | None, anew: Fresh | None
+    ) -> tuple[int, ...]:
+        """Event time by which values are too old: as asked for, or where it stands."""
+        if anew is not None:
+            return anew.now
+        if at is not None:
+            return (at,) * len(starts)
+        return await event_times(self._link, keys, starts) if starts else ()
 
     def _fresh_source(self) -> FreshSource:
         if self._fresh is None:
@@ -143,6 +164,10 @@ class AsyncProfileStore:
             await self._link.run([Command(AUDIENCES_SLOT, ("GET", AUDIENCES))]), self._link.name
         )
         return Definitions.decode(data or b"")
+
+    async def datasets(self) -> Datasets:
+        """The data sets that are declared now."""
+        return await DatasetShelf(self._link).current()
 
     async def audience_store(self) -> AudienceStore:
         """Members of audiences, and their definitions, over the same connection."""

@@ -140,7 +140,7 @@ async def test_everything_that_is_kept_is_exported(site: Site) -> None:
     assert content["profile"]["scores"]["churn"]["factors"]
     assert content["profile"]["open_examples"]
     crm = of["crm:ann-1"]
-    assert crm["attributes"]["attributes"] == {"city": "Atlantis"}
+    assert [one["attributes"] for one in crm["attributes"]] == [{"city": "Atlantis"}]
     assert crm["fragments"][0]["features"]
     assert crm["fragments"][0]["state"]["life"][0] == 3.0
     assert crm["served"]["models"] == ["churn", "lifetime_value"]

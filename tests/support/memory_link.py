@@ -62,6 +62,8 @@ class MemoryLink:
                 ]
             case "SCAN":
                 return self._scan(int(args[0]), args[2], args[4])
+            case "UNLINK":
+                return sum(data.pop(key, None) is not None for key in args)
             case "EVAL":
                 return self._swap(*args)
         raise AssertionError(f"no reader sends {name}")

@@ -83,7 +83,7 @@ class Site:
         self.http = httpx.AsyncClient(transport=transport, base_url="http://gateway")
         self._events = 0
 
-    async def _configs(self) -> Configs:
+    async def _configs(self, names: Sequence[str]) -> Configs:
         return {topic.name: topic.configs for topic in TOPICS}
 
     async def start(self) -> None:
