@@ -21,7 +21,7 @@ from afflux.interests.table import InterestTable
 from afflux.mentions import Subject
 from afflux.names import Identity
 from afflux.oracle.interests import DAY, Interests, Mention
-from afflux.oracle.partition import Event
+from afflux.oracle.records import Event
 from core_replay import columns_of
 from core_step import event
 

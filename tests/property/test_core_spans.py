@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 
-from afflux.oracle.partition import Record
+from afflux.oracle.records import Record
 from afflux.outcome import Batch, Control, Fetched, Rejected, StepOutcome
 from afflux.position import Position
 from afflux.shards import murmur2

@@ -8,7 +8,7 @@ from itertools import cycle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from afflux.oracle.partition import Record
+from afflux.oracle.records import Record
 from afflux.step import StepSettings
 from core_cases import CATALOG, linear_scorer
 from core_logs import CUTS, HASH, LOGS

@@ -14,7 +14,8 @@ from afflux.identity import Edges
 from afflux.interests.rules import InterestRules
 from afflux.limits import Expiry, Silence
 from afflux.names import ModelName
-from afflux.oracle.partition import Oracle, Record
+from afflux.oracle.partition import Oracle
+from afflux.oracle.records import Record
 from afflux.outcome import Control
 from afflux.outcomes import Eligible, ModelSpec, Openings, Outcome
 from afflux.scoring import Scorer

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from afflux.codes import Code
 from afflux.columns import Kind
 from afflux.limits import DAY_MS
-from afflux.oracle.partition import Event, Record
+from afflux.oracle.records import Event, Record
 from afflux.step import StepSettings
 from afflux.volumes import NEW_PEOPLE, UNITS
 from core_cases import CATALOG, linear_scorer

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from afflux.limits import DAY_MS
-from afflux.oracle.partition import Event, Oracle, Record
+from afflux.oracle.partition import Oracle
+from afflux.oracle.records import Event, Record
 from afflux.outcome import Control
 from afflux.position import NONE_MS, Watermark
 from afflux.step import StepSettings

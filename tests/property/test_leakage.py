@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from afflux.catalog import Catalog
 from afflux.columns import Kind
-from afflux.oracle.partition import Record
+from afflux.oracle.records import Record
 from afflux.outcomes import Openings
 from afflux.step import StepSettings
 from core_cases import linear_scorer

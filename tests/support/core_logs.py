@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from afflux.codes import Code
 from afflux.names import Identity
 from afflux.oracle.interests import Mention
-from afflux.oracle.partition import Event, Record
+from afflux.oracle.records import Event, Record
 from afflux.outcome import Control, Rejected
 from afflux.shards import murmur2
 from core_cases import id_hash

@@ -15,7 +15,7 @@ from afflux.interests.rules import interested
 from afflux.mentions import MENTION, NO_MENTIONS, Mentions
 from afflux.names import Identity
 from afflux.oracle.interests import Mention
-from afflux.oracle.partition import Closed, Early, Event, Record
+from afflux.oracle.records import Closed, Early, Event, Record
 from afflux.outcome import Batch, Control, Fetched, Rejected, StepOutcome
 from afflux.position import Position, TopicPosition, Watermark
 from afflux.scoring import Scorer

@@ -11,7 +11,7 @@ from afflux.columns import Kind
 from afflux.limits import Silence, StepSettings
 from afflux.names import Identity
 from afflux.oracle.interests import Mention
-from afflux.oracle.partition import Event, Record
+from afflux.oracle.records import Event, Record
 from afflux.outcome import Control, StepOutcome
 from afflux.shards import murmur2
 from core_cases import CATALOG, id_hash, linear_scorer

@@ -11,7 +11,7 @@ from afflux.catalog import Catalog
 from afflux.columns import KIND_OF_EVENT_TYPE, Kind
 from afflux.event_types import FIRST, EventTypes, What
 from afflux.names import ModelName
-from afflux.oracle.partition import Event
+from afflux.oracle.records import Event
 from afflux.outcome import Fetched
 from afflux.outcomes import Eligible, Form, ModelSpec, Openings, Outcome
 from afflux.position import Watermark

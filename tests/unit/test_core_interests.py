@@ -13,7 +13,7 @@ from afflux.interests.storage import HEAD, full_size
 from afflux.interests.table import InterestTable
 from afflux.mentions import MOST_BYTES, Subject
 from afflux.oracle.interests import Mention
-from afflux.oracle.partition import Event
+from afflux.oracle.records import Event
 from afflux.rows import RowError
 from core_replay import columns_of
 from core_step import ANNA, BEN, DAY, T0, event
