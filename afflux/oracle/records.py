@@ -32,6 +32,8 @@ class Event:
     links: tuple[Identity, ...] = ()
     mentions: tuple[Mention, ...] = ()
     event_type: str = ""
+    number: tuple[bytes, int, int] | None = None
+    """(source, its partition, number) of a record that its source has numbered."""
 
     def is_one_of(self, asked: Iterable[Kind | str]) -> bool:
         """Whether it is of one of these kinds or types."""
