@@ -29,7 +29,11 @@ Who = tuple[str, str]
 
 
 def profile(
-    who: Who, fields: Iterable[str] | None, at: int | None, fresh: bool
+    who: Who,
+    fields: Iterable[str] | None,
+    at: int | None,
+    fresh: bool,
+    policy: str | None = None,
 ) -> Asked[Profile | None]:
     """One profile."""
     parameters: Parameters = {}
@@ -39,6 +43,8 @@ def profile(
         parameters["at"] = str(at)
     if fresh:
         parameters["fresh"] = "true"
+    if policy is not None:
+        parameters["merge_policy"] = policy
     return Asked("GET", _of("profiles", who), parameters, none=True)
 
 
@@ -49,7 +55,11 @@ def affinities(who: Who, at: int | None) -> Asked[dict[str, list[Affinity]] | No
 
 
 def lookup(
-    people: Iterable[Who], fields: Iterable[str] | None, at: int | None, fresh: bool
+    people: Iterable[Who],
+    fields: Iterable[str] | None,
+    at: int | None,
+    fresh: bool,
+    policy: str | None = None,
 ) -> Asked[list[Profile | None]]:
     """Many profiles."""
     body: dict[str, Any] = {"people": [{"namespace": n, "id": i} for n, i in people]}
@@ -59,6 +69,8 @@ def lookup(
         body["at"] = at
     if fresh:
         body["fresh"] = True
+    if policy is not None:
+        body["merge_policy"] = policy
     return _sent("POST", "/v1/profiles/lookup", body, _member("profiles"))
 
 
