@@ -196,6 +196,12 @@ class ExpirySettings(Group):
     score_days: float = Field(
         0.0, ge=0, description="days without an event after which scores are withdrawn"
     )
+    source_days: float = Field(
+        30.0,
+        ge=0,
+        description="days of the log for which a file that was ingested is remembered: within them "
+        "a second copy of it changes nothing",
+    )
 
 
 class LearnSettings(Group):
@@ -206,6 +212,11 @@ class LearnSettings(Group):
     )
     model_files: str = Field(
         "", description="Python files with a MODEL of your own, separated by commas"
+    )
+    outcomes: str = Field(
+        "",
+        description="models of your own in words, as NAME: OUTCOME, separated by semicolons, such "
+        "as `demo: acme.demoBooked within 14d`; docs/evaluate.md has the grammar",
     )
     challengers: str = Field(
         "",

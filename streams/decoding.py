@@ -17,6 +17,7 @@ import schemas
 from afflux.attributes import AttributeBatch, AttributeRecord
 from afflux.codes import Code
 from afflux.columns import I64, EventColumns
+from afflux.event_types import BUILT_IN, EventTypes
 from afflux.findings import explain
 from afflux.outcome import Batch, Control
 from afflux.shards import murmur2, partition_of
@@ -29,6 +30,7 @@ from streams.control_codec import ControlDecoder
 from streams.event_columns import DecodedEvents, EventPart, read_events, select
 from streams.event_parts import assemble, keep
 from streams.framing import SINGLE_OBJECT, writer_of
+from streams.numbering import numbered
 from streams.placeholders import placeholders
 from streams.records import RecordBatch, side_by_side
 from streams.registry import Registry
@@ -55,7 +57,8 @@ class Decoder:
     """Decodes batches of the input topics.
 
     secret: key of the signatures of control records; without one none is accepted.
-    codec: "auto", "pyruhvro" or "fastavro". lookup: schemas by fingerprint.
+    codec: "auto", "pyruhvro" or "fastavro". lookup: schemas by fingerprint. types: what models tell
+    apart of event types.
     """
 
     def __init__(
@@ -65,7 +68,9 @@ class Decoder:
         registry: Registry | None = None,
         codec: CodecName = "auto",
         lookup: Lookup = schemas.by_fingerprint,
+        types: EventTypes = BUILT_IN,
     ) -> None:
+        self._types = types
         self._limits = limits
         self._rules = limits.rules
         self._lookup = lookup
@@ -89,7 +94,9 @@ class Decoder:
         events = self._owned(assemble(parts, records), records, bad)
         found = bad.found()
         return (
-            Batch(0, records.base, records.end, events, controls, mirrored(found)),
+            Batch(
+                0, records.base, records.end, events, controls, mirrored(found), numbered(records)
+            ),
             found,
         )
 
@@ -100,7 +107,16 @@ class Decoder:
             if events is not None:
                 ends = list(itertools.accumulate(map(len, many), initial=0))
                 return [
-                    (Batch(0, records.base, records.end, events.between(a, b)), [])
+                    (
+                        Batch(
+                            0,
+                            records.base,
+                            records.end,
+                            events.between(a, b),
+                            numbered=numbered(records),
+                        ),
+                        [],
+                    )
                     for records, (a, b) in zip(many, itertools.pairwise(ends), strict=True)
                 ]
         return [self.events(records) for records in many]
@@ -203,7 +219,7 @@ class Decoder:
         self, records: RecordBatch, group: _Group, bad: Rejections
     ) -> Iterator[EventPart]:
         for rows, batch in self._decode("ExperienceEvent", records, group, bad):
-            events = read_events(batch, records.timestamps[rows])
+            events = read_events(batch, records.timestamps[rows], self._types)
             codes = check(events.candidates, self._rules)
             nobody = placeholders(events, self._rules.placeholders)
             for place, fault in nobody.items():

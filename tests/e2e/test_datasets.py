@@ -86,12 +86,9 @@ def test_a_data_set_from_its_making_to_its_end(stack: Up) -> None:
     assert "loyal is the default" in kept.stderr
     run(stack, "policies", "default", "timestamp-ordered")
     run(stack, "policies", "delete", "loyal")
-    listed = [
-        json.loads(line)
-        for line in run(stack, "policies", "list", "--json").stdout.split("\n")
-        if line
-    ]
-    assert [one["name"] for one in listed if one["default"]] == ["timestamp-ordered"]
+    lines = run(stack, "policies", "list", "--json").stdout.splitlines()
+    by_default = [one["name"] for one in map(json.loads, lines) if one["default"]]
+    assert by_default == ["timestamp-ordered"]
     no = afflux("profile", "get", "email", "x", "--policy", "loyal", cwd=stack.folder)
     assert "there is no merge policy loyal; there are: timestamp-ordered" in no.stderr
 

@@ -88,10 +88,11 @@ async def seen(
     for dataset, person, moment, values in attributes:
         site.record(TOPICS[dataset], person, moment, **values)
     await site.worker.drain()
-    found = {}
+    found: dict[tuple[str, str], tuple[int, float, dict[str, Any]]] = {}
     for who in PEOPLE:
         for policy in POLICIES:
-            one = await site.reader.get(*who.split(":"), policy=policy)
+            space, _, id = who.partition(":")
+            one = await site.reader.get(space, id, policy=policy)
             if one is None:
                 found[who, policy] = 0, 0.0, {}
             else:
