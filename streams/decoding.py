@@ -55,7 +55,8 @@ class Decoder:
     """Decodes batches of the input topics.
 
     secret: key of the signatures of control records; without one none is accepted.
-    codec: "auto", "pyruhvro" or "fastavro". lookup: schemas by fingerprint.
+    codec: "auto", "pyruhvro" or "fastavro". lookup: schemas by fingerprint. interests: whether
+    what events are about (products, categories, pages) is read, for people's interests.
     """
 
     def __init__(
@@ -65,7 +66,9 @@ class Decoder:
         registry: Registry | None = None,
         codec: CodecName = "auto",
         lookup: Lookup = schemas.by_fingerprint,
+        interests: bool = True,
     ) -> None:
+        self._interests = interests
         self._limits = limits
         self._rules = limits.rules
         self._lookup = lookup
@@ -213,7 +216,7 @@ class Decoder:
                 named = nobody[place] if code is Code.placeholder_identity else None
                 fault = named or self._fault(events, place, code)
                 bad.add(int(rows[place]), fault, _primary(events, place))
-            yield select(events, rows, codes == 0)
+            yield select(events, rows, codes == 0, self._interests)
 
     def _fault(self, events: DecodedEvents, row: int, code: Code) -> Fault:
         why = explain(events.candidates, self._rules, row)
