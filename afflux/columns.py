@@ -84,9 +84,16 @@ class EventColumns:
     link_names: Sequence[Identity]
     mentions: Mentions = NO_MENTIONS
     """Things that the events are about."""
+    code: U8 | None = None
+    """What models tell apart (`afflux.event_types`), None where it is the kind of each event."""
 
     def __len__(self) -> int:
         return len(self.offset)
+
+    @property
+    def codes(self) -> U8:
+        """`code`, or the kinds."""
+        return self.kind if self.code is None else self.code
 
     def take(self, rows: I64 | Bool) -> EventColumns:
         """The events at `rows` (ascending indices, or a mask); identities keep their index."""
@@ -112,6 +119,7 @@ class EventColumns:
             link_identity=self.link_identity[kept],
             link_names=self.link_names,
             mentions=self.mentions.moved(place),
+            code=None if self.code is None else self.code[rows],
         )
 
     def between(self, first: int, last: int) -> EventColumns:
@@ -134,6 +142,7 @@ class EventColumns:
             link_identity=self.link_identity[linked],
             link_names=self.link_names,
             mentions=self.mentions.between(first, last),
+            code=None if self.code is None else self.code[here],
         )
 
 

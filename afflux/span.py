@@ -74,6 +74,9 @@ def all_events(spans: Sequence[Span]) -> EventColumns:
         else first.link_identity,
         link_names=first.link_names if shared else [name for e in parts for name in e.link_names],
         mentions=joined([e.mentions for e in parts], [len(e) for e in parts]),
+        code=None
+        if all(e.code is None for e in parts)
+        else np.concatenate([e.codes for e in parts]),
     )
 
 

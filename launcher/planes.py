@@ -98,6 +98,7 @@ def _enrich(
         registry_of(settings.registry),
         settings.worker.codec,
         interests=settings.worker.interests,
+        types=catalog.types,
     )
     audiences = AudienceStore(store.link, store.keys)
     return EnrichPlane(

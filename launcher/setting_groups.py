@@ -212,6 +212,11 @@ class LearnSettings(Group):
     model_files: str = Field(
         "", description="Python files with a MODEL of your own, separated by commas"
     )
+    outcomes: str = Field(
+        "",
+        description="models of your own in words, as NAME: OUTCOME, separated by semicolons, such "
+        "as `demo: acme.demoBooked within 14d`; docs/evaluate.md has the grammar",
+    )
     challengers: str = Field(
         "",
         description="recipes that learn in shadow, as MODEL:RECIPE, separated by commas, such as "

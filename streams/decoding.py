@@ -17,6 +17,7 @@ import schemas
 from afflux.attributes import AttributeBatch, AttributeRecord
 from afflux.codes import Code
 from afflux.columns import I64, EventColumns
+from afflux.event_types import BUILT_IN, EventTypes
 from afflux.findings import explain
 from afflux.outcome import Batch, Control
 from afflux.shards import murmur2, partition_of
@@ -55,8 +56,9 @@ class Decoder:
     """Decodes batches of the input topics.
 
     secret: key of the signatures of control records; without one none is accepted.
-    codec: "auto", "pyruhvro" or "fastavro". lookup: schemas by fingerprint. interests: whether
-    what events are about (products, categories, pages) is read, for people's interests.
+    codec: "auto", "pyruhvro" or "fastavro". lookup: schemas by fingerprint. types: what models tell
+    apart of event types. interests: whether what events are about (products, categories, pages) is
+    read, for people's interests.
     """
 
     def __init__(
@@ -66,9 +68,10 @@ class Decoder:
         registry: Registry | None = None,
         codec: CodecName = "auto",
         lookup: Lookup = schemas.by_fingerprint,
+        types: EventTypes = BUILT_IN,
         interests: bool = True,
     ) -> None:
-        self._interests = interests
+        self._types, self._interests = types, interests
         self._limits = limits
         self._rules = limits.rules
         self._lookup = lookup
@@ -206,7 +209,7 @@ class Decoder:
         self, records: RecordBatch, group: _Group, bad: Rejections
     ) -> Iterator[EventPart]:
         for rows, batch in self._decode("ExperienceEvent", records, group, bad):
-            events = read_events(batch, records.timestamps[rows])
+            events = read_events(batch, records.timestamps[rows], self._types)
             codes = check(events.candidates, self._rules)
             nobody = placeholders(events, self._rules.placeholders)
             for place, fault in nobody.items():

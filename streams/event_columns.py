@@ -15,15 +15,8 @@ import pyarrow as pa
 import xxhash
 
 from afflux.candidates import Candidates, amounts, quantities
-from afflux.columns import (
-    F64,
-    I32,
-    I64,
-    KIND_OF_EVENT_TYPE,
-    U8,
-    U64,
-    Bool,
-)
+from afflux.columns import F64, I32, I64, U8, U64, Bool
+from afflux.event_types import BUILT_IN, EventTypes
 from afflux.mentions import NO_MENTIONS, Mentions
 from streams.arrow_numpy import (
     booleans,
@@ -38,7 +31,8 @@ from streams.arrow_numpy import (
 from streams.event_mentions import About, read_mentions
 from streams.framing import texts
 
-_KINDS = {name: int(kind) for name, kind in KIND_OF_EVENT_TYPE.items()}
+_FEW = 24
+"""The codes of so few types are found faster one by one than as a dictionary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +48,8 @@ class DecodedEvents:
     kind: U8
     about: About | None
     """None where no event can mention anything."""
+    code: U8 | None = None
+    """As `EventColumns.code`."""
 
     @property
     def identities(self) -> pa.StringArray:
@@ -81,9 +77,12 @@ class EventPart:
     link_identity: I32
     links: Sequence[bytes]
     mentions: Mentions
+    code: U8 | None = None
 
 
-def read_events(batch: pa.RecordBatch, append_time: I64) -> DecodedEvents:
+def read_events(
+    batch: pa.RecordBatch, append_time: I64, types: EventTypes = BUILT_IN
+) -> DecodedEvents:
     """Columns of all rows, before any rule. `append_time` is of each row."""
     n = batch.num_rows
     order = nested(batch, "commerce", "order")
@@ -127,7 +126,8 @@ def read_events(batch: pa.RecordBatch, append_time: I64) -> DecodedEvents:
     primary = row if _is_one_each(row, n) else _primary(row, child(members, "primary"), n)
     details = _given(nested(batch, "web", "webPageDetails"))
     about = None if items is None and details is None else About(items, item_row, details)
-    return DecodedEvents(candidates, ids, names, primary, _kinds(event_type, n), about)
+    kind, code = types.split(_codes(event_type, n, types.codes))
+    return DecodedEvents(candidates, ids, names, primary, kind, about, code)
 
 
 def select(events: DecodedEvents, rows: I64, valid: Bool, interests: bool = True) -> EventPart:
@@ -157,6 +157,7 @@ def select(events: DecodedEvents, rows: I64, valid: Bool, interests: bool = True
         link_identity=link_identity,
         links=links,
         mentions=_mentions(events, valid) if interests else NO_MENTIONS,
+        code=None if events.code is None else events.code[keep],
     )
 
 
@@ -240,7 +241,15 @@ def _hashes(ids: Sequence[bytes]) -> U64:
     return hashes
 
 
-def _kinds(event_type: pa.Array | None, n: int) -> U8:
+def _codes(event_type: pa.Array | None, n: int, codes: Mapping[str, int]) -> U8:
     if event_type is None:
         return np.zeros(n, np.uint8)
-    return np.array([_KINDS.get(name, 0) for name in event_type.to_pylist()], np.uint8)
+    if n < _FEW:
+        return np.array([codes.get(name, 0) for name in event_type.to_pylist()], np.uint8)
+    coded = event_type.dictionary_encode()
+    found = [codes.get(name, 0) for name in coded.dictionary.to_pylist()]
+    place = coded.indices
+    if coded.null_count:
+        place = place.fill_null(len(found))
+    of_events: U8 = np.array([*found, 0], np.uint8)[place.to_numpy()]
+    return of_events

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from afflux.columns import I32, Bool, EventColumns, empty_events
+from afflux.columns import I32, I64, U8, Bool, EventColumns, empty_events
 from afflux.mentions import joined
 from afflux.names import Identity
 from afflux.shards import murmur2
@@ -31,6 +31,7 @@ def assemble(parts: Sequence[EventPart], records: RecordBatch) -> EventColumns:
         id_hash=part.id_hash,
         event_ids=[i.decode() for i in part.ids],
         kind=part.kind,
+        code=part.code,
         amount=part.amount,
         quantity=part.quantity,
         link_event=part.link_event,
@@ -88,6 +89,7 @@ def _merge(parts: Sequence[EventPart]) -> EventPart:
         id_hash=np.concatenate([p.id_hash for p in parts])[order],
         ids=[ids[i] for i in order.tolist()],
         kind=np.concatenate([p.kind for p in parts])[order],
+        code=_codes(parts, order),
         amount=np.concatenate([p.amount for p in parts])[order],
         quantity=np.concatenate([p.quantity for p in parts])[order],
         identity=codes,
@@ -97,6 +99,12 @@ def _merge(parts: Sequence[EventPart]) -> EventPart:
         links=[names[i] for i in linked],
         mentions=joined([p.mentions for p in parts], [len(p.row) for p in parts]).moved(place),
     )
+
+
+def _codes(parts: Sequence[EventPart], order: I64) -> U8 | None:
+    if all(p.code is None for p in parts):
+        return None
+    return np.concatenate([p.kind if p.code is None else p.code for p in parts])[order]
 
 
 def _unify(parts: Sequence[tuple[I32, Sequence[bytes]]]) -> tuple[I32, list[bytes]]:

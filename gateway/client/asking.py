@@ -21,6 +21,7 @@ from gateway.client.shapes import (
     Preview,
     Profile,
     Receipt,
+    Similar,
 )
 from gateway.client.wire import Asked, Parameters, T
 
@@ -46,6 +47,14 @@ def affinities(who: Who, at: int | None) -> Asked[dict[str, list[Affinity]] | No
     """What one person is interested in."""
     asked = profile(who, ["affinities"], at, False)
     return Asked("GET", asked.path, asked.parameters, read=_member("affinities"), none=True)
+
+
+def similar(who: Who, limit: int, by: str | None) -> Asked[Similar | None]:
+    """Who is like one person."""
+    parameters: Parameters = {"limit": str(limit)}
+    if by is not None:
+        parameters["by"] = by
+    return Asked("GET", f"{_of('profiles', who)}/similar", parameters, none=True)
 
 
 def lookup(

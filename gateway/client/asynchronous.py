@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import httpx
 
@@ -26,6 +26,7 @@ from gateway.client.shapes import (
     Preview,
     Profile,
     Receipt,
+    Similar,
 )
 from gateway.client.wire import T
 
@@ -77,6 +78,19 @@ class AsyncClient:
     ) -> dict[str, list[Affinity]] | None:
         """What a person is interested in, by kind, the strongest first; None: nobody knows them."""
         return await self._ask(asking.affinities((namespace, id), at))
+
+    async def similar(
+        self,
+        namespace: str,
+        id: str,
+        limit: int = 10,
+        by: Literal["interests", "cluster"] | None = None,
+    ) -> Similar | None:
+        """Who is most like a person, of a sample of people; None: nobody knows the person.
+
+        by: what is compared; None: interests where there are any.
+        """
+        return await self._ask(asking.similar((namespace, id), limit, by))
 
     async def models(self) -> list[Model]:
         """All models with their quality."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Collection
 from collections.abc import Mapping as MappingOf
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -81,15 +82,26 @@ class EventColumn(_Part):
     def _one_of_both(self) -> EventColumn:
         if (self.type is None) == (self.column is None):
             raise ValueError("give either `type`, the same for all rows, or `column`")
-        names = [self.type] if self.type is not None else list(self.types.values())
-        for name in names:
-            if name not in KIND_OF_EVENT_TYPE:
-                near = difflib.get_close_matches(str(name), KIND_OF_EVENT_TYPE, 1, 0.4)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                raise ValueError(
-                    f"{name!r} is no event type{hint} Known are {', '.join(KIND_OF_EVENT_TYPE)}"
-                )
         return self
+
+    def check_types(self, named: Collection[str]) -> None:
+        """Types may be any, but not by mistake; `named` is what models name. MappingError."""
+        key, names = (
+            ("event.type", [self.type])
+            if self.type is not None
+            else ("event.types", list(self.types.values()))
+        )
+        for name in map(str, names):
+            if name in KIND_OF_EVENT_TYPE or name in named:
+                continue
+            near = difflib.get_close_matches(name, KIND_OF_EVENT_TYPE, 1, 0.8)
+            if near or "." not in name:
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise MappingError(
+                    f"the mapping is wrong:\n  `{key}`: {name!r} is no event type{hint}",
+                    hint=f"known are {', '.join(KIND_OF_EVENT_TYPE)}, and every type that an "
+                    "outcome names",
+                )
 
 
 class ItemColumns(_Part):

@@ -146,7 +146,8 @@ class Worker:
             commit_rows=commit_rows, bad_share=1.0, expiry=expiry or Expiry(),
         )  # fmt: skip
         self.plane = EnrichPlane(
-            settings, catalog, store, logs, Decoder(limits, SECRET), self.dead_letters,
+            settings, catalog, store, logs, Decoder(limits, SECRET, types=catalog.types),
+            self.dead_letters,
             FixedScorers(linear_scorer(catalog)), name.encode().ljust(16)[:16],
             monotonic=lambda: self.monotonic, wall_ms=lambda: logs.now,
             audiences=AudienceSource(audiences, catalog) if audiences is not None else None,
