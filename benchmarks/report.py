@@ -57,8 +57,8 @@ def _page(document: Record) -> Iterator[str]:
         f"Measured {document['date']} on {where['cpu']}, {where['cores']} cores shared by broker, "
         f"Redis, load and worker, {where['memory_gb']} GB, {where['system']}, Python "
         f"{where['python']}. Medians of interleaved repeats, smallest and largest in brackets. "
-        "One worker process each; `afflux` with two models, its learner and no work that the "
-        "Faust app does not do, `afflux full` as it comes; the Faust app "
+        "One worker process each; 'afflux' with two models, its learner and no work that the "
+        "Faust app does not do, 'afflux full' as it comes; the Faust app "
         "(`benchmarks/peers/naive_faust.py`) with one model.\n"
     )
     rows = [r for r in document["summary"] if r["kind"] == "throughput"]
