@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from afflux.names import Identity
 from gateway.access import Caller
 from gateway.recent_answers import RecentAnswers
 from profile_store.found import Found
+from profile_store.similar import By, Similar
 from profile_store.volumes import DailyVolumes
 
 FORM = 2
@@ -25,11 +26,22 @@ class ProfileReader(Protocol):
         self,
         people: Sequence[tuple[str, str]],
         fields: Sequence[str] | None = None,
-        policy: None = None,
+        policy: str | None = None,
         at: int | None = None,
         fresh: bool = False,
     ) -> Found:
         """Rows of these people."""
+        ...
+
+    async def similar(
+        self,
+        namespace: str,
+        id: str,
+        limit: int,
+        by: By | None,
+        visible: Callable[[Identity], bool],
+    ) -> Similar | None:
+        """Who is most like a person."""
         ...
 
     async def deleted_at(self, identities: Sequence[Identity]) -> list[int]:
@@ -49,12 +61,14 @@ class ProfileReader(Protocol):
 class Wanted:
     """What is asked of each profile. fields: None for all. at: time of the features, ms.
 
-    fresh: scores are made anew, for `at` or for where event time stands.
+    fresh: scores are made anew, for `at` or for where event time stands. policy: name of a merge
+    policy; None: the default one.
     """
 
     fields: tuple[str, ...] | None = None
     at: int | None = None
     fresh: bool = False
+    policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +96,7 @@ class ProfileReading:
     ) -> tuple[Answer, bool]:
         """The profile of a person, and whether its mark is one of `marks`: then without a body."""
         found = await self._reader.find(
-            [(namespace, id)], wanted.fields, None, wanted.at, wanted.fresh
+            [(namespace, id)], wanted.fields, wanted.policy, wanted.at, wanted.fresh
         )
         (stored,) = found.marks()
         mark = _mark(stored, caller, wanted)
@@ -93,17 +107,26 @@ class ProfileReading:
             self._recent.put(mark, answer)
         return answer, answer.body is not None and mark in marks
 
+    async def similar(
+        self, caller: Caller, namespace: str, id: str, limit: int, by: By | None
+    ) -> Similar | None:
+        """Who is most like a person, of those whom the caller may see."""
+        return await self._reader.similar(namespace, id, limit, by, caller.may_see)
+
     async def many(
         self, caller: Caller, people: Sequence[tuple[str, str]], wanted: Wanted
     ) -> list[Answer]:
         """Profiles of many, in their order, in one go."""
-        found = await self._reader.find(people, wanted.fields, None, wanted.at, wanted.fresh)
+        found = await self._reader.find(
+            people, wanted.fields, wanted.policy, wanted.at, wanted.fresh
+        )
         return [_answer("", caller, profile) for profile in await found.profiles()]
 
 
 def _mark(stored: str, caller: Caller, wanted: Wanted) -> str:
     """All that the answer depends on."""
-    parts = [FORM, stored, sorted(caller.namespaces), wanted.fields, wanted.at, wanted.fresh]
+    asked = wanted.fields, wanted.at, wanted.fresh, wanted.policy
+    parts = [FORM, stored, sorted(caller.namespaces), *asked]
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
 
 

@@ -97,6 +97,7 @@ def _enrich(
         secret,
         registry_of(settings.registry),
         settings.worker.codec,
+        interests=settings.worker.interests,
         types=catalog.types,
     )
     audiences = AudienceStore(store.link, store.keys)
@@ -145,6 +146,7 @@ def _expiry(settings: ExpirySettings) -> Expiry:
         pseudonymous_ms=_ms(settings.pseudonymous_days),
         pseudonymous=tuple(name.strip() for name in names if name.strip()),
         score_ms=_ms(settings.score_days),
+        source_ms=_ms(settings.source_days),
     )
 
 

@@ -19,16 +19,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from afflux.clusters import NO_CLUSTER, Clustering, named_columns
+from afflux.clusters import HABITS, NO_CLUSTER, Clustering, named_columns
 from afflux.columns import F64, I64
 from afflux.limits import DAY_MS
 from afflux.wording import say
 from models.contract import Arrays, Vectors
 from models.people_sample import PeopleSample, adjusted_rand
 
-FEATURES = ("gap_mean", "mean_basket", "mean_basket_items", "views_60d")
-"""Habits, which change slowly and only by what a person does: none that grows by waiting, such as
-recency or tenure, which a silent person would change clusters by. All are ln(1 + x)."""
+FEATURES = HABITS
 
 SAMPLE = 2_048
 FIRST = 200

@@ -22,6 +22,7 @@ from gateway.client.shapes import (
     Profile,
     Receipt,
     Recommendations,
+    Similar,
 )
 from gateway.client.wire import Asked, Parameters, T
 
@@ -30,7 +31,11 @@ Who = tuple[str, str]
 
 
 def profile(
-    who: Who, fields: Iterable[str] | None, at: int | None, fresh: bool
+    who: Who,
+    fields: Iterable[str] | None,
+    at: int | None,
+    fresh: bool,
+    policy: str | None = None,
 ) -> Asked[Profile | None]:
     """One profile."""
     parameters: Parameters = {}
@@ -40,6 +45,8 @@ def profile(
         parameters["at"] = str(at)
     if fresh:
         parameters["fresh"] = "true"
+    if policy is not None:
+        parameters["merge_policy"] = policy
     return Asked("GET", _of("profiles", who), parameters, none=True)
 
 
@@ -49,8 +56,20 @@ def affinities(who: Who, at: int | None) -> Asked[dict[str, list[Affinity]] | No
     return Asked("GET", asked.path, asked.parameters, read=_member("affinities"), none=True)
 
 
+def similar(who: Who, limit: int, by: str | None) -> Asked[Similar | None]:
+    """Who is like one person."""
+    parameters: Parameters = {"limit": str(limit)}
+    if by is not None:
+        parameters["by"] = by
+    return Asked("GET", f"{_of('profiles', who)}/similar", parameters, none=True)
+
+
 def lookup(
-    people: Iterable[Who], fields: Iterable[str] | None, at: int | None, fresh: bool
+    people: Iterable[Who],
+    fields: Iterable[str] | None,
+    at: int | None,
+    fresh: bool,
+    policy: str | None = None,
 ) -> Asked[list[Profile | None]]:
     """Many profiles."""
     body: dict[str, Any] = {"people": [{"namespace": n, "id": i} for n, i in people]}
@@ -60,6 +79,8 @@ def lookup(
         body["at"] = at
     if fresh:
         body["fresh"] = True
+    if policy is not None:
+        body["merge_policy"] = policy
     return _sent("POST", "/v1/profiles/lookup", body, _member("profiles"))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import httpx
 
@@ -27,6 +27,7 @@ from gateway.client.shapes import (
     Profile,
     Receipt,
     Recommendations,
+    Similar,
 )
 from gateway.client.wire import T
 
@@ -56,12 +57,14 @@ class AsyncClient:
         fields: Iterable[str] | None = None,
         at: int | None = None,
         fresh: bool = False,
+        policy: str | None = None,
     ) -> Profile | None:
         """The profile of a person by any identity; None if nothing is known.
 
-        fresh: with scores made anew, for `at` or for where event time stands.
+        fresh: with scores made anew, for `at` or for where event time stands. policy: name of a
+        merge policy; None: the default one.
         """
-        return await self._ask(asking.profile((namespace, id), fields, at, fresh))
+        return await self._ask(asking.profile((namespace, id), fields, at, fresh, policy))
 
     async def profiles(
         self,
@@ -69,15 +72,29 @@ class AsyncClient:
         fields: Iterable[str] | None = None,
         at: int | None = None,
         fresh: bool = False,
+        policy: str | None = None,
     ) -> list[Profile | None]:
         """Profiles of many (namespace, id), in their order."""
-        return await self._ask(asking.lookup(people, fields, at, fresh))
+        return await self._ask(asking.lookup(people, fields, at, fresh, policy))
 
     async def affinities(
         self, namespace: str, id: str, at: int | None = None
     ) -> dict[str, list[Affinity]] | None:
         """What a person is interested in, by kind, the strongest first; None: nobody knows them."""
         return await self._ask(asking.affinities((namespace, id), at))
+
+    async def similar(
+        self,
+        namespace: str,
+        id: str,
+        limit: int = 10,
+        by: Literal["interests", "cluster"] | None = None,
+    ) -> Similar | None:
+        """Who is most like a person, of a sample of people; None: nobody knows the person.
+
+        by: what is compared; None: interests where there are any.
+        """
+        return await self._ask(asking.similar((namespace, id), limit, by))
 
     async def models(self) -> list[Model]:
         """All models with their quality."""

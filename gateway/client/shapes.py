@@ -20,6 +20,26 @@ class Affinity(TypedDict):
     weight: float
 
 
+class Alike(TypedDict):
+    """Somebody who is like the person; in_common: names of things, the strongest first."""
+
+    profile_id: str
+    identities: list[str]
+    similarity: float
+    cluster: int | None
+    in_common: list[str]
+
+
+class Similar(TypedDict):
+    """The most alike of a sample of so many people, the most similar first."""
+
+    by: Literal["interests", "cluster"]
+    sample: int
+    cluster: int | None
+    opted_out: bool
+    people: list[Alike]
+
+
 class Snapshot(TypedDict):
     """What the learner published last. metrics: progressive validation on what was served."""
 

@@ -12,10 +12,11 @@ from gateway.routes.profiles import profiles
 from gateway.routes.quality import quality
 from gateway.routes.recommendations import recommendations
 from gateway.routes.scores import scores
+from gateway.routes.similar import similar
 
 ROUTERS = (
-    profiles, recommendations, quality, audiences, clusters, forecasts, events, scores, privacy,
-    identities, keys, health,
+    similar, profiles, recommendations, quality, audiences, clusters, forecasts, events, scores,
+    privacy, identities, keys, health,
 )  # fmt: skip
 
 __all__ = ["ROUTERS"]

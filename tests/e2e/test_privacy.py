@@ -132,6 +132,11 @@ def assert_all_is_exported(up: Up, content: dict[str, Any]) -> None:
     assert next(one["id"] for one in crm["interests"]["things"]["product"]).startswith("ocarina")
 
 
+def names_in(similar: dict[str, Any]) -> list[str]:
+    """All identities of an answer."""
+    return [name for one in similar["people"] for name in one["identities"]]
+
+
 def answers(base: str) -> str:
     """Every answer of the API that could name the person."""
     people = [{"namespace": "crm", "id": f"other-{n}"} for n in range(40)]
@@ -141,6 +146,7 @@ def answers(base: str) -> str:
             client.get("/v1/models").text,
             client.get("/v1/privacy/crm/other-1").text,
             client.get("/v1/identities/crm/other-1").text,
+            client.get("/v1/profiles/crm/other-1/similar?limit=100").text,
         ]
         with client.stream("GET", "/v1/scores/stream?from_start=true") as stream:
             end = time.monotonic() + 3
@@ -190,6 +196,13 @@ def test_nothing_is_left_within_a_minute(stack: Up) -> None:
         assert len(content["profile"]["affinities"]["products"]) == 4
         assert content["profile"]["audiences"]["buyers"]["last_qualification_time"] >= START
         assert_all_is_exported(stack, content)
+        shown = afflux("profile", "similar", "crm", "zelda-77", "--json", cwd=stack.folder)
+        similar = json.loads(shown.stdout)
+        assert similar["by"] == "interests"
+        assert similar["people"][0]["in_common"][0] == "an ocarina"
+        assert not {"crm:zelda-77", *profile["identities"]} & set(names_in(similar))
+        others = afflux("profile", "similar", "crm", "other-1", "--limit", "100", cwd=stack.folder)
+        assert "zelda-77" in others.stdout
         assert traces(stack)
 
         began = time.monotonic()

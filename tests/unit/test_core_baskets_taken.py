@@ -15,12 +15,13 @@ from afflux.interests.reading import interests_at
 from afflux.limits import Silence, StepSettings
 from afflux.mentions import Subject
 from afflux.names import Identity
+from afflux.oracle.interests import Mention
+from afflux.oracle.partition import Oracle
+from afflux.oracle.records import Event, Record
 from afflux.outcome import Fetched, StepOutcome
 from core_cases import CATALOG, linear_scorer
 from core_replay import Replay
 from core_step import ANNA, BEN, DAY, T0, control, event
-from interest_oracle import Mention
-from oracle import Event, Oracle, Record
 
 SETTINGS = StepSettings(shards=8, silence=Silence(0), baskets=1)
 THINGS = [Mention(Subject.CATEGORY, 100 + i, b"cat%d" % i, b"Cat %d" % i) for i in range(80)]
