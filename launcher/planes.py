@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from afflux.catalog import Catalog
 from afflux.limits import DAY_MS, Expiry, Silence
@@ -21,6 +22,7 @@ from profile_store.audience_store import AudienceStore
 from profile_store.dataset_store import DatasetShelf
 from profile_store.installation import Installation, ensure_installation
 from profile_store.redis_store import RedisShardStore
+from profile_store.volumes import daily_volumes
 from streams.audience_source import AudienceSource
 from streams.bad_records import Limits
 from streams.dataset_source import DeclaredDatasets
@@ -35,6 +37,7 @@ from streams.ports import Plane
 from streams.scorers import SnapshotSource
 from streams.settings import StreamSettings
 from streams.timed_store import timed
+from streams.volume_watch import VolumeWatch
 
 
 @dataclass(frozen=True)
@@ -175,7 +178,11 @@ def _learn(
         rules=promotion_rules(settings),
         secret=secret_of(settings),
         spacing_s=settings.learn.spacing_ms / 1000,
-    )
+        volumes=VolumeWatch(
+            partial(daily_volumes, store.link, store.keys, settings.partitions, DAY_MS),
+            delivery, metrics, time.monotonic, _wall_ms,
+        ),
+    )  # fmt: skip
 
 
 def promotion_rules(settings: Settings) -> Rules:

@@ -42,6 +42,7 @@ from streams.publishing import Publisher
 from streams.records import RecordBatch
 from streams.topics import TRAINING_EXAMPLES
 from streams.updates import DecodeError
+from streams.volume_watch import VolumeWatch
 
 log = logging.getLogger("afflux.learn")
 
@@ -88,13 +89,14 @@ class LearnPlane:
         rules: Rules | None = None,
         secret: bytes = b"",
         spacing_s: float = 0.0,
+        volumes: VolumeWatch | None = None,
     ) -> None:
         """rules: of promotion and rollback. secret: of commands; without it none is obeyed.
 
         spacing_s: so long after the last examples the next few are learned at the earliest. Their
         labels are days old, and each call costs all models the same whatever it brings.
         """
-        self._store = store
+        self._store, self._volumes = store, volumes
         self._monotonic = monotonic
         self._features = catalog.features
         self._decoder = ExampleDecoder(catalog.dimension, catalog.layout)
@@ -252,6 +254,8 @@ class LearnPlane:
                 await self._publish_if_due()
                 await self._baskets.publish_if_due(self._learner.offset, self._learner.topic_id)
                 await self._publisher.tell_if_due()
+                if self._volumes is not None:
+                    await self._volumes.look_if_due()
 
     async def revoked(self, partitions: Sequence[int]) -> None:
         """Publish what is not published yet if that is quick, then let go."""
@@ -275,6 +279,8 @@ class LearnPlane:
         finally:
             self._owned = False
             self._metrics.released()
+            if self._volumes is not None:
+                self._volumes.released()
 
     async def _publish_if_due(self) -> None:
         if self._learner.due(self._monotonic()):
