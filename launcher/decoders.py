@@ -27,5 +27,6 @@ def event_decoder(settings: Settings, catalog: Catalog) -> Decoder:
         secret_of(settings),
         registry_of(settings.registry),
         settings.worker.codec,
+        interests=settings.worker.interests,
         types=catalog.types,
     )

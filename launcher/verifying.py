@@ -38,9 +38,10 @@ class Verifier:
 
     async def rules(self) -> Rules:
         """As they are now: deadlines depend on whether there are audiences."""
-        audiences = Definitions.decode(await self.shelf.definitions()).audiences
+        # Deadlines that a rule has set outlive it.
+        ruled = Definitions.decode(await self.shelf.definitions()).version > 0
         step = enrich_settings(self._settings).step
-        return Rules(self._catalog, step, self._settings.partitions, bool(audiences))
+        return Rules(self._catalog, step, self._settings.partitions, ruled)
 
     def shards(self, partitions: Sequence[int]) -> list[int]:
         """The shards of these partitions."""

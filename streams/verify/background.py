@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from afflux.names import AffluxError
 from streams.metrics import Metrics
@@ -71,23 +72,26 @@ class BackgroundCheck:
     def __init__(self, owner: Owner, check: Check, records_per_s: float, metrics: Metrics) -> None:
         self._owner, self._check, self._metrics = owner, check, metrics
         self._rate = records_per_s
-        self._ended = False
+        self._ended = asyncio.Event()
         self._last: dict[int, Report] = {}
 
     async def run(self) -> None:
         """Until `end` is called."""
         turn = 0
-        while not self._ended:
+        while not self._ended.is_set():
             for partition in sorted(self._owner.partitions):
-                if self._ended or partition not in self._owner.partitions:
-                    continue
-                await self._one(partition, turn)
+                if not self._ended.is_set() and partition in self._owner.partitions:
+                    await self._one(partition, turn)
             turn += 1
-            await asyncio.sleep(_PAUSE_S)
+            await self._wait(_PAUSE_S)
 
     def end(self) -> None:
         """Let `run` return soon."""
-        self._ended = True
+        self._ended.set()
+
+    async def _wait(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), seconds)
 
     async def _one(self, partition: int, seed: int) -> None:
         try:
@@ -96,7 +100,7 @@ class BackgroundCheck:
             return
         except AffluxError as error:
             log.warning("partition %d cannot be verified now: %s", partition, error)
-            await asyncio.sleep(_AFTER_AN_ERROR_S if not self._ended else 0)
+            await self._wait(_AFTER_AN_ERROR_S)
             return
         self._note(partition, seed, report)
 
@@ -106,9 +110,11 @@ class BackgroundCheck:
         def pause(records: int) -> None:
             nonlocal read
             read += records
-            while (left := began + read / self._rate - time.monotonic()) > 0 and not self._ended:
+            while (
+                left := began + read / self._rate - time.monotonic()
+            ) > 0 and not self._ended.is_set():
                 time.sleep(min(left, 0.1))
-            if self._ended:
+            if self._ended.is_set():
                 raise Ended("the worker ends")
 
         return pause

@@ -86,7 +86,8 @@ class _Open:
 class PartitionCheck:
     """The people of `sample` in one partition.
 
-    read: asks the store. pause: called with the number of records of every read of the log.
+    read: asks the store. pause: called with the number of records of every read of the log, 0
+    where nothing came; what it raises ends the check.
     """
 
     def __init__(
@@ -131,6 +132,7 @@ class PartitionCheck:
         for left in reversed(range(_ROUNDS)):
             if not self._open:
                 break
+            self._pause(0)
             time.sleep(_ROUND_S)
             self._again(last=not left)
         self.report.unsettled += len(self._open)
@@ -239,6 +241,7 @@ class PartitionCheck:
         if self._silent > _SILENT_READS:
             raise CannotVerify(f"the log of partition {self._partition} ends at {self._log.end}")
         if records is None:
+            self._pause(0)
             return
         if self._since is None and self._log.range.start > 0:
             skew = self._rules.settings.skew_ms
