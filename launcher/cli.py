@@ -9,6 +9,7 @@ import typer
 
 from afflux.names import AffluxError
 from launcher.commands.api import api
+from launcher.commands.archive import archive
 from launcher.commands.audiences import audiences
 from launcher.commands.clusters import clusters
 from launcher.commands.config import show_config
@@ -31,6 +32,7 @@ from launcher.commands.privacy import privacy
 from launcher.commands.produce import produce
 from launcher.commands.profile import profile
 from launcher.commands.rekey import rekey
+from launcher.commands.schema import schema
 from launcher.commands.topics import topics
 from launcher.commands.up import up
 from launcher.commands.version import show_version
@@ -58,6 +60,7 @@ app.command("worker")(worker)
 app.command("api")(api)
 app.add_typer(keys, name="keys")
 app.add_typer(topics, name="topics")
+app.add_typer(schema, name="schema")
 app.add_typer(datasets, name="datasets")
 app.add_typer(policies, name="policies")
 app.command("produce")(produce)
@@ -65,6 +68,7 @@ app.add_typer(watch, name="watch")
 app.add_typer(dlq, name="dlq")
 app.command("ingest")(ingest)
 app.command("rekey")(rekey)
+app.add_typer(archive, name="archive")
 app.command("doctor")(doctor)
 app.add_typer(profile, name="profile")
 app.add_typer(identity, name="identity")
