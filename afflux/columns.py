@@ -84,6 +84,8 @@ class EventColumns:
     link_names: Sequence[Identity]
     mentions: Mentions = NO_MENTIONS
     """Things that the events are about."""
+    event_types: Sequence[str | None] = ()
+    """`eventType` as it was given; empty where no event has any."""
 
     def __len__(self) -> int:
         return len(self.offset)
@@ -112,6 +114,7 @@ class EventColumns:
             link_identity=self.link_identity[kept],
             link_names=self.link_names,
             mentions=self.mentions.moved(place),
+            event_types=[types[i] for i in rows.tolist()] if (types := self.event_types) else (),
         )
 
     def between(self, first: int, last: int) -> EventColumns:
@@ -134,6 +137,7 @@ class EventColumns:
             link_identity=self.link_identity[linked],
             link_names=self.link_names,
             mentions=self.mentions.between(first, last),
+            event_types=self.event_types[here],
         )
 
 

@@ -34,6 +34,16 @@ class Expiry:
 
 
 @dataclass(frozen=True, slots=True)
+class Timelines:
+    """What is kept of single events, see `afflux/timeline/`."""
+
+    events: int = 0
+    """Of each fragment the last ones; 0: none."""
+    lifetime_ms: int = 0
+    """Event time after which they go; 0: never."""
+
+
+@dataclass(frozen=True, slots=True)
 class StepSettings:
     """What a step needs to know of the installation; changing it changes rows."""
 
@@ -46,3 +56,4 @@ class StepSettings:
     silence: Silence = Silence()
     expiry: Expiry = Expiry()
     interests: InterestRules = DEFAULT_RULES
+    timelines: Timelines = Timelines()

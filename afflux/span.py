@@ -74,7 +74,14 @@ def all_events(spans: Sequence[Span]) -> EventColumns:
         else first.link_identity,
         link_names=first.link_names if shared else [name for e in parts for name in e.link_names],
         mentions=joined([e.mentions for e in parts], [len(e) for e in parts]),
+        event_types=_types(parts),
     )
+
+
+def _types(parts: Sequence[EventColumns]) -> Sequence[str | None]:
+    if not any(e.event_types for e in parts):
+        return ()
+    return [name for e in parts for name in e.event_types or [None] * len(e)]
 
 
 _NONE = np.int32(0)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from afflux.catalog import Catalog
-from afflux.limits import DAY_MS, Expiry, Silence
+from afflux.limits import DAY_MS, Expiry, Silence, Timelines
 from afflux.shards import shards_for
 from launcher.chosen_models import chosen_models
 from launcher.compose import redis_options, registry_of, secret_of
@@ -126,6 +126,7 @@ def enrich_settings(settings: Settings) -> EnrichSettings:
         bad_window=settings.limits.bad_window,
         silence=Silence(_ms(settings.silence.first_days), _ms(settings.silence.last_days)),
         expiry=_expiry(settings.expiry),
+        timelines=Timelines(settings.timeline.events, _ms(settings.timeline.days)),
     )
 
 

@@ -195,6 +195,20 @@ class ExpirySettings(Group):
     )
 
 
+class TimelineSettings(Group):
+    """What is kept of the single events of a person, beside what all of them add up to."""
+
+    events: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="the last events of each identity that are kept; 0: none, which costs nothing",
+    )
+    days: float = Field(
+        90.0, ge=0, description="days of event time after which an event is not kept; 0: forever"
+    )
+
+
 class LearnSettings(Group):
     """The models, the learner, and how far scoring may run ahead of it."""
 

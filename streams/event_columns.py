@@ -38,7 +38,7 @@ from streams.arrow_numpy import (
 from streams.event_mentions import About, read_mentions
 from streams.framing import texts
 
-_KINDS = {name: int(kind) for name, kind in KIND_OF_EVENT_TYPE.items()}
+_KINDS: dict[str | None, int] = {name: int(kind) for name, kind in KIND_OF_EVENT_TYPE.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,8 @@ class DecodedEvents:
     primary: I32
     """Element that is the primary identity of each row; -1 where there is none."""
     kind: U8
+    types: Sequence[str | None]
+    """Empty where the writer has none."""
     about: About | None
     """None where no event can mention anything."""
 
@@ -81,6 +83,7 @@ class EventPart:
     link_identity: I32
     links: Sequence[bytes]
     mentions: Mentions
+    types: Sequence[str | None]
 
 
 def read_events(batch: pa.RecordBatch, append_time: I64) -> DecodedEvents:
@@ -127,16 +130,18 @@ def read_events(batch: pa.RecordBatch, append_time: I64) -> DecodedEvents:
     primary = row if _is_one_each(row, n) else _primary(row, child(members, "primary"), n)
     details = _given(nested(batch, "web", "webPageDetails"))
     about = None if items is None and details is None else About(items, item_row, details)
-    return DecodedEvents(candidates, ids, names, primary, _kinds(event_type, n), about)
+    types = () if event_type is None else event_type.to_pylist()
+    return DecodedEvents(candidates, ids, names, primary, _kinds(types, n), types, about)
 
 
 def select(events: DecodedEvents, rows: I64, valid: Bool) -> EventPart:
     """The valid rows; `rows` is the place of each row in the record batch."""
     candidates, names = events.candidates, events.names
     keep = slice(None) if np.count_nonzero(valid) == len(valid) else valid.nonzero()[0]
-    ids = texts(events.ids)
+    ids, types = texts(events.ids), events.types
     if not isinstance(keep, slice):
         ids = [ids[i] for i in keep.tolist()]
+        types = [types[i] for i in keep.tolist()] if types else ()
     codes: dict[bytes, int] = {}
     identity = [codes.setdefault(names[k], len(codes)) for k in events.primary[keep].tolist()]
     link_event, link_identity, links = _links(events, valid)
@@ -154,6 +159,7 @@ def select(events: DecodedEvents, rows: I64, valid: Bool) -> EventPart:
         link_identity=link_identity,
         links=links,
         mentions=_mentions(events, valid),
+        types=types,
     )
 
 
@@ -237,7 +243,7 @@ def _hashes(ids: Sequence[bytes]) -> U64:
     return hashes
 
 
-def _kinds(event_type: pa.Array | None, n: int) -> U8:
-    if event_type is None:
+def _kinds(types: Sequence[str | None], n: int) -> U8:
+    if not types:
         return np.zeros(n, np.uint8)
-    return np.array([_KINDS.get(name, 0) for name in event_type.to_pylist()], np.uint8)
+    return np.array([_KINDS.get(name, 0) for name in types], np.uint8)

@@ -37,6 +37,7 @@ def assemble(parts: Sequence[EventPart], records: RecordBatch) -> EventColumns:
         link_identity=part.link_identity,
         link_names=[Identity(i) for i in part.links],
         mentions=part.mentions,
+        event_types=part.types,
     )
 
 
@@ -82,6 +83,7 @@ def _merge(parts: Sequence[EventPart]) -> EventPart:
     links, names = _unify([(p.link_identity, p.links) for p in parts])
     link_codes, linked = recode(links[link_order])
     ids = [i for p in parts for i in p.ids]
+    types = [name for p in parts for name in p.types or [None] * len(p.row)]
     return EventPart(
         row=row[order],
         timestamp=np.concatenate([p.timestamp for p in parts])[order],
@@ -96,6 +98,7 @@ def _merge(parts: Sequence[EventPart]) -> EventPart:
         link_identity=link_codes,
         links=[names[i] for i in linked],
         mentions=joined([p.mentions for p in parts], [len(p.row) for p in parts]).moved(place),
+        types=[types[i] for i in order.tolist()],
     )
 
 

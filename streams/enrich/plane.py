@@ -101,13 +101,13 @@ class EnrichPlane:
         self._wall_ms = wall_ms
         self._announcer = Announcer(catalog, delivery, settings.secret, settings.partitions)
         step_settings = StepSettings(
-            shards=settings.shards,
-            skew_ms=settings.skew_ms,
-            edge_refresh_ms=settings.edge_refresh_ms,
-            silence=settings.silence,
-            expiry=settings.expiry,
+            shards=settings.shards, skew_ms=settings.skew_ms,
+            edge_refresh_ms=settings.edge_refresh_ms, silence=settings.silence,
+            expiry=settings.expiry, timelines=settings.timelines,
+        )  # fmt: skip
+        planner = CommitPlanner(
+            catalog, encode_training_examples, encode_control, nonce, settings.timelines.events
         )
-        planner = CommitPlanner(catalog, encode_training_examples, encode_control, nonce)
         fetcher = RowFetcher(store, catalog, settings.shards)
         self._rules = audiences or NoAudiences()
         of_audiences = AudienceLastWord(store, fetcher, self._announcer, self._rules)

@@ -47,11 +47,12 @@ class Draft:
     repeat: int
     lag: int
     mentions: tuple[Mention, ...] = ()
+    event_type: str | None = None
 
 
 THINGS = st.builds(
     lambda subject, n, name: Mention(subject, 2**63 + n % 7 * 5 + 1, b"id%d" % n, name),
-    st.sampled_from([0, 0, 0, 1, 4]),
+    st.sampled_from([0, 0, 0, 1, 1, 2, 4]),
     st.integers(0, 11),
     st.sampled_from([b"", b"", "Gr\u00fcner Tee".encode()]),
 )
@@ -74,6 +75,9 @@ DRAFTS = st.builds(
     repeat=st.sampled_from([0] * 10 + [1, 2, 15, 16, 17]),
     lag=st.sampled_from([0, 0, 0, 1000, -2 * DAY]),
     mentions=st.lists(THINGS, max_size=6, unique_by=lambda m: (m.subject, m.hash)).map(tuple),
+    event_type=st.sampled_from(
+        [None, "commerce.purchases", "web.webpagedetails.pageViews", "shop.wink", "ü" * 200]
+    ),
 )
 
 
@@ -100,7 +104,7 @@ def _record(d: Draft, offset: int, now: int, ids: dict[Identity, list[str]]) -> 
         return Event(
             offset, ts, append_time, d.who, HASH[d.who], event_id, id_hash(event_id),
             d.event_kind, d.amount, d.amount / 3, (d.other,) if d.kind == "linked" else (),
-            d.mentions,
+            d.mentions, d.event_type,
         )  # fmt: skip
     if d.kind == "tick":
         return Control("tick", offset, ts, append_time, None, HASH[d.other] % 8)

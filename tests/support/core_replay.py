@@ -18,6 +18,7 @@ from afflux.position import Position, TopicPosition, Watermark
 from afflux.scoring import Scorer
 from afflux.shards import murmur2
 from afflux.step import StepSettings, step
+from afflux.timeline.growth import Growth
 from afflux.watermark import after
 from interest_oracle import Mention
 from oracle import Closed, Early, Event, Record
@@ -32,6 +33,7 @@ class Replay:
         self.served: dict[Identity, bytes] = {}
         self.edges: dict[Identity, bytes] = {}
         self.interests: dict[Identity, bytes] = {}
+        self.timelines: dict[Identity, tuple[bytes, ...]] = {}
         self.deadlines: dict[Identity, int] = {}
         self.closed: dict[int, list[Closed]] = defaultdict(list)
         self.early: dict[int, list[Early]] = defaultdict(list)
@@ -138,6 +140,10 @@ class Replay:
             self.edges[fetched.identities[r]] = edges.encode()
         for r, interests in out.interests.items():
             self.interests[fetched.identities[r]] = interests
+        for r, growth in out.timelines.items():
+            before = self.timelines.get(fetched.identities[r], ())
+            after = Growth.unpack(growth).after(before, self.settings.timelines.events)
+            self.timelines[fetched.identities[r]] = after
         for c in out.closed:
             self.closed[int(c["shard"])].append(
                 Closed(
@@ -213,6 +219,7 @@ def columns_of(events: Sequence[Event]) -> EventColumns:
         link_identity=np.array([others[o] for _, o in links], np.int32),
         link_names=list(others),
         mentions=mentions_of([e.mentions for e in events]),
+        event_types=[e.event_type for e in events],
     )
 
 

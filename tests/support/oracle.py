@@ -19,6 +19,7 @@ from afflux.outcome import Control, Rejected
 from afflux.position import NONE_MS, Watermark
 from interest_oracle import Interests, Mention
 from oracle_row import DAY, MOST, Row, Slot
+from timeline_oracle import Timeline, entry_of
 
 EdgeState = tuple[int, str, bool]
 
@@ -39,6 +40,7 @@ class Event:
     quantity: float
     links: tuple[Identity, ...] = ()
     mentions: tuple[Mention, ...] = ()
+    event_type: str | None = None
 
 
 Record = Event | Control | Rejected
@@ -89,6 +91,7 @@ class Oracle:
         self.interests: dict[Identity, Interests] = defaultdict(
             lambda: Interests(settings.interests)
         )
+        self.timelines: dict[Identity, Timeline] = defaultdict(lambda: Timeline(settings.timelines))
         self.counters: dict[int, list[int]] = defaultdict(lambda: [0] * 32)
         self.origins: dict[int, dict[int, tuple[int, int]]] = defaultdict(dict)
         self.closed: dict[int, list[Closed]] = defaultdict(list)
@@ -121,8 +124,14 @@ class Oracle:
 
     def deadline(self, identity: Identity) -> int:
         """When the row is to be looked at next, 0 never."""
-        gone = self._expires(identity)
-        return min(filter(None, (self._visit(identity), gone)), default=0)
+        gone, old = self._expires(identity), self._outlives(identity)
+        old = old if old >= self.w else 0
+        return min(filter(None, (self._visit(identity), gone, old)), default=0)
+
+    def _outlives(self, identity: Identity) -> int:
+        """When even the last event of its timeline is too old, 0 never."""
+        rules, last = self.settings.timelines, self.rows[identity].last_ts
+        return last + rules.lifetime_ms if rules.events and rules.lifetime_ms and last else 0
 
     def _expires(self, identity: Identity) -> int:
         """When the row is forgotten, 0 never."""
@@ -138,6 +147,9 @@ class Oracle:
         if 0 < self._expires(identity) < w:
             self.rows[identity] = self._new_row()
             self.interests.pop(identity, None)
+            self.timelines.pop(identity, None)
+        if 0 < self._outlives(identity) < w:
+            self.timelines.pop(identity, None)
 
     def _visit(self, identity: Identity) -> int:
         row = self.rows[identity]
@@ -176,6 +188,10 @@ class Oracle:
         self._count(row, e, before)
         if e.mentions:
             self.interests[e.identity].fold(e.offset, e.timestamp, e.kind, e.mentions)
+        entry = entry_of(
+            e.offset, e.timestamp, e.event_id, e.event_type, e.amount, e.quantity, e.mentions
+        )
+        self.timelines[e.identity].add(e.timestamp, entry, self.w)
         row.fold(e.timestamp, e.kind, e.amount, e.quantity, e.id_hash)
         row.last_offset = e.offset
         self._open(row, e, before)
@@ -335,6 +351,7 @@ class Oracle:
             new.consent = row.consent
             self.rows[c.identity] = new
             self.interests.pop(c.identity, None)
+            self.timelines.pop(c.identity, None)
             self._tell_to_forget(c, new.deleted_at, sorted(self.edges.pop(c.identity, {})))
         elif c.kind == "forget" and c.other is not None:
             self._forget(c, c.identity, c.other, row)
