@@ -10,6 +10,8 @@ from afflux.names import AffluxError, Identity
 from afflux.outcome import Rejected
 
 Value = str | int | float | bool
+Facts = Mapping[str, tuple[int, Value]]
+"""Of each attribute since when it is known, ms, and its value."""
 
 
 class AttributesError(AffluxError):
@@ -30,9 +32,10 @@ class AttributeRecord:
 
 @dataclass(frozen=True, slots=True)
 class AttributeBatch:
-    """Consecutive records [base, end) of one partition of `profile-attributes`."""
+    """Consecutive records [base, end) of one partition of a record data set's topic."""
 
     topic: int
+    """Its number in positions."""
     base: int
     end: int
     records: Sequence[AttributeRecord]
@@ -74,13 +77,16 @@ def read_attributes(stored: bytes | None) -> dict[str, Value]:
     return dict(_parse(stored).attributes) if stored else {}
 
 
-def stored_record(stored: bytes) -> tuple[int, dict[str, Value]]:
-    """When a record in its stored form became true, ms, and its attributes.
+def stored_facts(stored: bytes | None) -> Facts:
+    """The attributes in their stored form, each with its time. Raises AttributesError.
 
-    Raises AttributesError.
+    >>> stored_facts(b'{"attributes":{"age":30},"offset":3,"timestamp":10}')
+    {'age': (10, 30)}
     """
+    if not stored:
+        return {}
     record = _parse(stored)
-    return record.timestamp, dict(record.attributes)
+    return {name: (record.timestamp, value) for name, value in record.attributes.items()}
 
 
 def _parse(stored: bytes) -> AttributeRecord:

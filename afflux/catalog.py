@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from afflux import rows
 from afflux.columns import I64
+from afflux.event_types import EventTypes
 from afflux.features import FEATURES
 from afflux.features.channels import CHANNELS, COUNTED
-from afflux.features.contract import FieldList, Fields
+from afflux.features.contract import Feature, FieldList, Fields
+from afflux.features.named_types import NamedTypes
 from afflux.outcomes import ModelSpec, Openings, Rules
+from afflux.population import Population
 from afflux.scoring import FACTORS
 
 _LARGEST = 60_000.0
@@ -28,6 +31,9 @@ class Catalog:
     Attributes:
         models: the models, in the order of their columns; `rules` has their outcomes as arrays.
         openings: which events open examples.
+        types: what is told apart of event types.
+        populations: of each model whom it speaks of.
+        parts: the features; a catalog whose models name event types has one more of them.
         features: names of the columns of `matrix`; `phrases` says them to marketers.
         fragment: dtype of what a dataset knows of an identity, a pure function of the log.
         served: dtype of what was served of it, which depends on the snapshots of the day.
@@ -42,26 +48,31 @@ class Catalog:
         if len({m.name for m in models}) < len(models):
             raise ValueError("two models have the same name")
         for model in models:
-            if model.eligible.channel not in COUNTED:
-                raise ValueError(f"{model.name}: no channel counts {model.eligible.channel!r}")
+            _check_eligible(model)
             if model.early and model.outcome.form not in ("will", "will_not"):
                 raise ValueError(f"{model.name}: {model.outcome.form!r} cannot be learned early")
         self.models = tuple(models)
         self.openings = openings or Openings()
         if self.openings.slots < 1 or self.openings.gap_ms < 1:
             raise ValueError("openings need at least one slot and a gap of 1 ms")
-        self.opening_kind = np.zeros(256, np.bool_)
-        self.opening_kind[list(self.openings.kinds)] = True
-        self.rules = Rules.of(self.models)
-        self.features = tuple(name for f in FEATURES for name in f.names)
-        self.phrases = tuple(phrase for f in FEATURES for phrase in f.phrases)
-        self.eligible = [
-            (bit, CHANNELS.index(m.eligible.channel), m.eligible.at_least, m.outcome.deadline_ms)
-            for bit, m in zip(self.rules.bit, self.models, strict=True)
+        named = [what for m in self.models for what in m.named]
+        self.types = EventTypes.of([*named, *self.openings.kinds])
+        self.opens = np.zeros(256, np.bool_)
+        """Codes of events that open examples, where not all of them do."""
+        self.opens[self.types.matching(self.openings.kinds)] = True
+        self.rules = Rules.of(self.models, self.types)
+        self.populations = [
+            Population.of(m, bit, self.types)
+            for m, bit in zip(self.models, self.rules.bit, strict=True)
         ]
-        """Of each model its bit, the number of its channel, what that must reach, its deadline."""
+        own: list[Feature] = [NamedTypes(self.types.names)] if self.types.names else []
+        self.parts: tuple[Feature, ...] = (*FEATURES, *own)
+        self.features = tuple(name for f in self.parts for name in f.names)
+        self.phrases = tuple(phrase for f in self.parts for phrase in f.phrases)
+        fields = [f.fields for f in self.parts]
+        self.feature_fields = tuple(name for of in fields for name, _, _ in of)
+        """Fields of a fragment that are features."""
         m, d = len(self.models), len(self.features)
-        fields = [f.fields for f in FEATURES]
         self.fragment = _dtype(
             rows.HEADER, *fields, rows.RECENT_IDS, _slots(m, self.openings.slots)
         )
@@ -112,7 +123,7 @@ class Catalog:
         """(n, features) of fragments at time `at[i]`: what scorers see and examples keep."""
         if not len(at):
             return np.empty((0, self.dimension), np.float16)
-        values = np.concatenate([f.values(table, at) for f in FEATURES], axis=1)
+        values = np.concatenate([f.values(table, at) for f in self.parts], axis=1)
         np.maximum(values, -_LARGEST, out=values)
         np.minimum(values, _LARGEST, out=values)
         return values.astype(np.float16)
@@ -123,7 +134,28 @@ class Catalog:
         )  # fmt: skip
         if self.openings != Openings():
             what = (*what, self.openings)
+        asked = [
+            (i, e.channel, e.at_least, e.within_ms, e in m.excluded)
+            for i, m in enumerate(self.models)
+            for e in (m.eligible, *m.excluded)
+            if e.within_ms or e in m.excluded
+        ]
+        if asked or self.types.names:
+            what = (*what, asked, self.types.names)
         return int.from_bytes(hashlib.sha256(repr(what).encode()).digest()[:8], "little")
+
+
+def _check_eligible(model: ModelSpec) -> None:
+    for who in (model.eligible, *model.excluded):
+        if who.channel in CHANNELS and who.channel not in COUNTED:
+            raise ValueError(f"{model.name}: no channel counts {who.channel!r}")
+        if who.channel not in COUNTED and any(c.startswith(who.channel) for c in CHANNELS):
+            raise ValueError(f"{model.name}: {who.channel!r} is neither a channel nor a type")
+        if who.within_ms and who.at_least != 1:
+            raise ValueError(
+                f"{model.name}: of {who.channel} within a time one can be asked for, as only the "
+                f"last time is kept, not {who.at_least:g}"
+            )
 
 
 def _dtype(*lists: FieldList) -> np.dtype[np.void]:

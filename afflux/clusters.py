@@ -15,8 +15,15 @@ from numpy.typing import NDArray
 
 from afflux.columns import F64, I64, U32
 
+HABITS = ("gap_mean", "mean_basket", "mean_basket_items", "views_60d")
+"""Features by which people are alike, which change slowly and only by what a person does: none that
+grows by waiting, such as recency or tenure, which a silent person would change clusters by. All are
+ln(1 + x)."""
+
 NO_CLUSTER = 0
 """The id of nobody's cluster: of those who were not assigned yet."""
+
+_LEAST_SPREAD = 1e-3
 
 MARGIN = 0.1
 """Another centroid takes somebody over when its distance is smaller by this share."""
@@ -62,6 +69,19 @@ class Clustering:
         kept = is_old[rows, old]
         kept &= distances[rows, nearest] > (1.0 - MARGIN) ** 2 * distances[rows, old]
         return np.asarray(self.ids[np.where(kept, old, nearest)])
+
+
+def nearness(habits: F64, one: F64) -> F64:
+    """1 / (1 + d) of (n, c) people to one (c,); d: distance in standard deviations of the people.
+
+    So it is 1 for the same habits, and the nearest are those that clusters put together.
+
+    >>> nearness(np.array([[0.0], [2.0]]), np.array([0.0])).tolist()
+    [1.0, 0.3333333333333333]
+    """
+    spread = habits.std(axis=0) if len(habits) else np.ones(len(one))
+    apart = (habits - one) / np.where(spread > _LEAST_SPREAD, spread, 1.0)
+    return np.asarray(1.0 / (1.0 + np.sqrt((apart * apart).sum(axis=1))))
 
 
 def named_columns(features: Sequence[str], wanted: Sequence[str]) -> I64:

@@ -44,6 +44,8 @@ class Code(IntEnum):
     placeholder_identity = 28
     """An identifier such as "null", which would make one person of everybody who has it."""
     # facts that are neither accepted nor rejected
+    set_aside = 29
+    """A good record of a data set that is disabled: it stays in its topic, and is not folded."""
     late = 30
     """Accepted events whose event time is before the watermark (also counted as accepted)."""
 
@@ -51,4 +53,4 @@ class Code(IntEnum):
 COUNTERS = 32
 """Slots in a position; more codes than 32 need a new position format."""
 
-REJECTED: tuple[Code, ...] = tuple(c for c in Code if Code.unknown_frame <= c < Code.late)
+REJECTED: tuple[Code, ...] = tuple(c for c in Code if Code.unknown_frame <= c < Code.set_aside)

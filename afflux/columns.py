@@ -84,11 +84,20 @@ class EventColumns:
     link_names: Sequence[Identity]
     mentions: Mentions = NO_MENTIONS
     """Things that the events are about."""
-    event_types: Sequence[str | None] = ()
-    """`eventType` as it was given; empty where no event has any."""
+    code: U8 | None = None
+    """What models tell apart (`afflux.event_types`), None where it is the kind of each event."""
+    type_of: I32 | None = None
+    """Index into `type_names`, -1 where none was given; None where no event has any."""
+    type_names: Sequence[str] = ()
+    """`eventType` as it was given."""
 
     def __len__(self) -> int:
         return len(self.offset)
+
+    @property
+    def codes(self) -> U8:
+        """`code`, or the kinds."""
+        return self.kind if self.code is None else self.code
 
     def take(self, rows: I64 | Bool) -> EventColumns:
         """The events at `rows` (ascending indices, or a mask); identities keep their index."""
@@ -114,7 +123,9 @@ class EventColumns:
             link_identity=self.link_identity[kept],
             link_names=self.link_names,
             mentions=self.mentions.moved(place),
-            event_types=[types[i] for i in rows.tolist()] if (types := self.event_types) else (),
+            code=None if self.code is None else self.code[rows],
+            type_of=None if self.type_of is None else self.type_of[rows],
+            type_names=self.type_names,
         )
 
     def between(self, first: int, last: int) -> EventColumns:
@@ -137,7 +148,9 @@ class EventColumns:
             link_identity=self.link_identity[linked],
             link_names=self.link_names,
             mentions=self.mentions.between(first, last),
-            event_types=self.event_types[here],
+            code=None if self.code is None else self.code[here],
+            type_of=None if self.type_of is None else self.type_of[here],
+            type_names=self.type_names,
         )
 
 

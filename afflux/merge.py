@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from afflux.catalog import Catalog
 from afflux.columns import I32, I64
-from afflux.features import FEATURES
 
 
 def merge(
@@ -26,8 +25,8 @@ def merge(
     """
     merged = catalog.new_fragments(n)
     rows: dict[str, NDArray[Any]] = {
-        name: np.ascontiguousarray(fragments[name]) for f in FEATURES for name, _, _ in f.fields
+        name: np.ascontiguousarray(fragments[name]) for name in catalog.feature_fields
     }
-    for feature in FEATURES:
+    for feature in catalog.parts:
         feature.merge(merged, rows, owner.astype(np.int64))
     return merged

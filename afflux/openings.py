@@ -12,12 +12,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from afflux.columns import F64, I64, U8, Bool
+from afflux.columns import F64, I64, Bool
 from afflux.consent import refused
+from afflux.eligibility import Standing
 from afflux.examples import EARLY, LABEL_UNCERTAIN
-from afflux.features.channels import channel_of_kind
 from afflux.outcomes import NEVER, Masks, Rules, deadlines
-from afflux.segments import largest_before, running_sum, some
+from afflux.segments import largest_before, some
 from afflux.workspace import Rows, Stretch, Workspace
 
 
@@ -28,7 +28,7 @@ def candidates(work: Workspace, s: Stretch) -> Masks:
     opened = rows["last_open"][s.row]
     spaced = (opened == 0) | (s.ts >= opened + work.catalog.openings.gap_ms)
     if work.catalog.openings.kinds:
-        spaced &= work.catalog.opening_kind[s.kind]
+        spaced &= work.catalog.opens[s.code]
     may_not = refused(work)
     if may_not is not None:
         spaced &= ~may_not[s.row]
@@ -39,23 +39,14 @@ def candidates(work: Workspace, s: Stretch) -> Masks:
     if not len(at):
         return mask
     ahead = s.behind[at] - s.ts[at]
-    so_far: dict[int, F64] = {}
-    for bit, channel, at_least, deadline in work.catalog.eligible:
-        if channel not in so_far:
-            so_far[channel] = _so_far(rows["life"], s, channel, at)
-        fit = (so_far[channel] >= at_least) & (ahead < deadline)
-        mask[at[fit]] |= bit
+    standing = Standing(work, s, at)
+    for population in work.catalog.populations:
+        fit = standing.allows(population) & (ahead < population.deadline)
+        mask[at[fit]] |= population.bit
     at = at[mask[at] != 0]
     if len(at):
         mask[at[_full(work, s.row[at], s.before[at])]] = 0
     return mask
-
-
-def _so_far(life: F64, s: Stretch, channel: int, at: I64) -> F64:
-    """What the channel counted up to and including each event of `at`."""
-    adds = channel_of_kind(s.kind) == channel if channel else np.ones(len(s), np.bool_)
-    sums: F64 = life[s.row[at], channel] + running_sum(adds.astype(np.int64), s.start)[at]
-    return sums
 
 
 def _full(work: Workspace, row: I64, w: I64) -> I64:
@@ -73,32 +64,33 @@ def _full(work: Workspace, row: I64, w: I64) -> I64:
 def count(work: Workspace, s: Stretch) -> None:
     """Count events for the outcomes that are open; must come before their fold opens a slot."""
     rows, rules = work.rows, work.catalog.rules
-    relevant = rules.any_counts[s.kind] & (work.deadline < NEVER)[s.row]
+    relevant = rules.any_counts[s.code] & (work.deadline < NEVER)[s.row]
     at = relevant.nonzero()[0]
     if not len(at):
         return
-    row, ts, kind, before = s.row[at], s.ts[at, None], s.kind[at], s.before[at, None]
+    row, ts, code, before = s.row[at], s.ts[at, None], s.code[at], s.before[at, None]
     opened, closing = rows["slot_ts"][row], work.closing[:, row]
-    counted = (closing >= before) & (closing < NEVER) & rules.counts[:, kind, None]
+    counted = (closing >= before) & (closing < NEVER) & rules.counts[:, code, None]
     counted &= (opened < ts) & (ts <= opened + rules.window[:, None, None])
     m, k, slot = counted.nonzero()
     if len(m):
         x = np.where(rules.money[m], s.amount[at[k]], 1.0)
         bits = rules.every[m]
         if some(bits):
-            _see_kinds(rows["slot_progress"], (row[k][bits], slot[bits], m[bits]), kind[k][bits])
+            came = rules.marks[m[bits], code[k][bits]]
+            _mark(rows["slot_progress"], (row[k][bits], slot[bits], m[bits]), came)
             k, slot, m, x = k[~bits], slot[~bits], m[~bits], x[~bits]
         if work.catalog.learns_early:
             _learn_that_it_happened(work, s, at, (m, k, slot))
         np.add.at(rows["slot_progress"], (row[k], slot, m), x)
 
 
-def _see_kinds(progress: F64, at: tuple[I64, I64, I64], kind: U8) -> None:
-    """Add kinds to sets of bits that are kept as numbers."""
+def _mark(progress: F64, at: tuple[I64, I64, I64], came: I64) -> None:
+    """Add bits to sets of bits that are kept as numbers."""
     place, of = np.unique(np.ravel_multi_index(at, progress.shape), return_inverse=True)
     flat = progress.reshape(-1)
     bits = flat[place].astype(np.int64)
-    np.bitwise_or.at(bits, of, np.int64(1) << kind.astype(np.int64))
+    np.bitwise_or.at(bits, of, came)
     flat[place] = bits
 
 
@@ -239,35 +231,36 @@ def _labels(
     linked = work.fetched.linked
     if linked is not None and len(linked):
         opened = work.rows["slot_ts"][row, slot]
-        seen = _linked_kinds(work, row, opened, model)
+        seen = _linked_elements(work, row, opened, model)
         elsewhere: Bool = np.asarray(seen.any(axis=1))
         if some(every):
-            elsewhere = np.where(every, _all_kinds(rules, model, progress, every, seen), elsewhere)
+            elsewhere = np.where(every, _all(rules, model, progress, every, seen), elsewhere)
         happened |= uncertain & elsewhere
     yes = (happened != rules.negated[model]).astype(np.float64)
     return np.where(rules.amount[model], progress, yes)
 
 
-def _linked_kinds(work: Workspace, row: I64, opened: I64, model: I64) -> Bool:
-    """(rows, kinds): of which counted kinds a linked identity's last event lies in the window."""
+def _linked_elements(work: Workspace, row: I64, opened: I64, model: I64) -> Bool:
+    """(rows, elements): of which elements a linked identity's last event lies in the window."""
     rules, linked = work.catalog.rules, work.fetched.linked
     assert linked is not None
     pairs = np.nonzero(row[:, None] == work.fetched.linked_owner)
     last = linked["kind_last"][pairs[1]]
+    if work.catalog.types.names:
+        last = np.concatenate([last, linked["type_last"][pairs[1]]], axis=1)
     first, m = opened[pairs[0]][:, None], model[pairs[0]]
     inside = (first < last) & (last <= first + rules.window[m][:, None])
     seen = np.zeros((len(row), last.shape[1]), np.bool_)
-    np.logical_or.at(seen, pairs[0], inside & rules.counts[m, : last.shape[1]])
+    np.logical_or.at(seen, pairs[0], inside & rules.elements[m])
     return seen
 
 
-def _all_kinds(rules: Rules, model: I64, progress: F64, every: Bool, seen: Bool) -> Bool:
-    """Whether each kind came, here or to a linked identity."""
-    kinds = seen.shape[1]
+def _all(rules: Rules, model: I64, progress: F64, every: Bool, seen: Bool) -> Bool:
+    """Whether each element came, here or to a linked identity."""
     bits = np.where(every, progress, 0.0).astype(np.int64)
-    came = seen | (((bits[:, None] >> np.arange(kinds)) & 1) > 0)
-    every_kind: Bool = np.asarray((came >= rules.counts[model, :kinds]).all(axis=1))
-    return every_kind
+    came = seen | (((bits[:, None] >> np.arange(seen.shape[1])) & 1) > 0)
+    each: Bool = np.asarray((came >= rules.elements[model]).all(axis=1))
+    return each
 
 
 def _flags(rows: Rows, row: I64, deadline: I64) -> NDArray[np.uint8]:

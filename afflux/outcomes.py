@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afflux.columns import F64, I64, Bool, Kind
+from afflux.event_types import FIRST, EventTypes, What, say
+from afflux.features.channels import COUNTED
 from afflux.limits import DAY_MS, HOUR_MS
 from afflux.names import ModelName
 from afflux.scoring import Link
@@ -35,16 +37,28 @@ class Openings:
     """Openings that can be open at the same time."""
     gap_ms: int = 7 * DAY_MS
     """Event time between two openings, at least 1: deadlines name examples."""
-    kinds: tuple[Kind, ...] = ()
-    """Kinds of events that open; none named is all."""
+    kinds: tuple[What, ...] = ()
+    """Kinds or types of events that open; none named is all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Eligible:
-    """Who a model speaks of: a lifetime sum of a channel (`features/channels.py`) is reached."""
+    """Who did something: so many events of a channel (`features/channels.py`), or of a type.
+
+    >>> Eligible("acme.demoBooked", 1.0, within_ms=30 * DAY_MS).describe()
+    'at least 1 acme.demoBooked, the last within 30 days'
+    """
 
     channel: str = "purchases"
     at_least: float = 1.0
+    within_ms: int = field(default=0, repr=False)
+    """How long ago the last of them may be, 0 any time."""
+
+    def describe(self) -> str:
+        """In words."""
+        words = f"at least {self.at_least:g} {self.channel}"
+        days = f", the last within {self.within_ms / DAY_MS:g} days" if self.within_ms else ""
+        return words + days
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +74,8 @@ class Outcome:
     """
 
     form: Form
-    kinds: tuple[Kind, ...]
+    kinds: tuple[What, ...]
+    """Kinds of events, or event types (`eventType`) as they are on the wire."""
     window_ms: int
     lateness_ms: int = HOUR_MS
     """How long after the window an event may still come in late and count."""
@@ -73,7 +88,7 @@ class Outcome:
     def describe(self) -> str:
         """The outcome in words."""
         join = " and " if self.form == "will_all" else " or "
-        what = join.join(k.name.lower().replace("_", " ") for k in self.kinds)
+        what = join.join(map(say, self.kinds))
         days = f"{self.window_ms / DAY_MS:g} days"
         if self.form == "count":
             what = "" if self.kinds == ACTIVITY else f"{what} "
@@ -96,6 +111,14 @@ class ModelSpec:
     early: bool = field(default=False, repr=False)
     """Learned at the opening and when it happens, not at the window's end
     (`models/fake_negatives.py`). Of the forms "will" and "will_not"; rows do not depend on it."""
+    excluded: tuple[Eligible, ...] = field(default=(), repr=False)
+    """Who is left out: whoever did one of these."""
+
+    @property
+    def named(self) -> tuple[What, ...]:
+        """Every event type that it names, and the kinds of its outcome."""
+        asked = [e.channel for e in (self.eligible, *self.excluded) if e.channel not in COUNTED]
+        return (*self.outcome.kinds, *asked)
 
     @property
     def link(self) -> Link:
@@ -116,9 +139,13 @@ class Rules:
     deadline: I64
     """From opening to closing, ms."""
     counts: Bool
-    """(models, 256) which kinds of events an outcome is about."""
+    """(models, 256) which events an outcome is about, by their codes."""
     any_counts: Bool
-    """(256,) kinds that some outcome is about."""
+    """(256,) codes of events that some outcome is about."""
+    elements: Bool
+    """(models, kinds and named types) which of them an outcome names."""
+    marks: I64
+    """(models, 256) the bits of those elements that an event with this code is one of."""
     amount: Bool
     """Models whose label is an amount, or a number of events."""
     money: Bool
@@ -126,30 +153,39 @@ class Rules:
     negated: Bool
     """Models whose label is 1 when nothing happened."""
     every: Bool
-    """Models whose label is 1 when each of their kinds came: their progress is a set of bits."""
+    """Models whose label is 1 when each of their elements came: their progress is a set of bits."""
     wanted: F64
-    """Of those models the bits of all kinds."""
+    """Of those models the bits of all elements."""
     early: Bool
     """Models that learn early."""
 
     @staticmethod
-    def of(models: Sequence[ModelSpec]) -> Rules:
+    def of(models: Sequence[ModelSpec], types: EventTypes) -> Rules:
         """Of models in the catalog's order."""
         outcomes = [m.outcome for m in models]
         counts = np.zeros((len(outcomes), 256), np.bool_)
+        elements = np.zeros((len(outcomes), FIRST + len(types.names)), np.bool_)
+        marks = np.zeros(counts.shape, np.int64)
         for i, o in enumerate(outcomes):
-            counts[i, list(o.kinds)] = True
+            counts[i, types.matching(o.kinds)] = True
+            for what in o.kinds:
+                elements[i, types.element(what)] = True
+                marks[i, types.matching([what])] |= 1 << types.element(what)
         return Rules(
             bit=np.uint32(1) << np.arange(len(outcomes), dtype=np.uint32),
             window=np.array([o.window_ms for o in outcomes]),
             deadline=np.array([o.deadline_ms for o in outcomes]),
             counts=counts,
             any_counts=np.array([bool(kind.any()) for kind in counts.T]),
+            elements=elements,
+            marks=marks,
             amount=np.array([o.form in ("amount", "count") for o in outcomes]),
             money=np.array([o.form == "amount" for o in outcomes]),
             negated=np.array([o.form == "will_not" for o in outcomes]),
             every=np.array([o.form == "will_all" for o in outcomes]),
-            wanted=np.array([float(sum({1 << kind for kind in o.kinds})) for o in outcomes]),
+            wanted=np.array(
+                [float(sum({1 << types.element(what) for what in o.kinds})) for o in outcomes]
+            ),
             early=np.array([m.early for m in models]),
         )
 

@@ -15,9 +15,15 @@ from afflux.names import AffluxError
 NONE_MS = -(2**62)
 """The watermark before the first event."""
 
+NO_TOPIC = bytes(16)
+"""Stands for the topic id where a shard has not begun with a topic."""
+
 _HEAD = struct.Struct("<Q16sQHH")  # version, nonce, layout, topics, origins
 _FENCE = struct.Struct("<Q16s")
 _TOPIC = struct.Struct("<16sqqqIxxxx")  # topic id, offset, W, pending W, pending identity hash
+_COUNTS = struct.Struct("<3Q")
+_COUNTED = 0x8000
+"""Set in the number of topics where each of them is followed by counts of its own."""
 _ORIGIN = struct.Struct("<IIq")  # shard, rank, offset
 _COUNTERS = struct.Struct(f"<{COUNTERS}Q")
 
@@ -47,14 +53,19 @@ class TopicPosition:
     """Kafka's 16-byte topic id: a topic made anew has another one."""
     offset: int
     watermark: Watermark = Watermark()
+    """Of topics with records, not events: the newest timestamp that was folded."""
+    counts: tuple[int, int, int] = (0, 0, 0)
+    """Records that were accepted, rejected, and left aside because their data set was disabled.
+    Of the events topic zeros: what the counters have beyond those of all other topics."""
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
     """All of `p:{shard}`.
 
-    `topics` is indexed like the table of input topics; `origins` holds, per origin shard of
-    derived control records, the last (offset, rank) that was folded.
+    `topics` is indexed by the numbers of the data sets' topics, `NO_TOPIC` where the shard has
+    not begun with one; `origins` holds, per origin shard of derived control records, the last
+    (offset, rank) that was folded.
 
     >>> p = Position(layout=7, topics=(TopicPosition(b"t" * 16, 42),))
     >>> Position.decode(p.encode()) == p
@@ -70,8 +81,10 @@ class Position:
 
     def encode(self) -> bytes:
         """The stored form; the first `FENCE` bytes are version and nonce."""
+        counted = any(map(_has_counts, self.topics))
+        topics = len(self.topics) | (_COUNTED if counted else 0)
         parts = [
-            _HEAD.pack(self.version, self.nonce, self.layout, len(self.topics), len(self.origins)),
+            _HEAD.pack(self.version, self.nonce, self.layout, topics, len(self.origins)),
             _COUNTERS.pack(*self.counters),
         ]
         parts += [
@@ -80,6 +93,8 @@ class Position:
             )
             for t in self.topics
         ]
+        if counted:
+            parts += [_COUNTS.pack(*t.counts) for t in self.topics]
         parts += [
             _ORIGIN.pack(shard, rank, offset)
             for shard, (offset, rank) in sorted(self.origins.items())
@@ -103,10 +118,14 @@ class Position:
             counters = _COUNTERS.unpack_from(data, at)
             at += _COUNTERS.size
             topics = []
-            for _ in range(n_topics):
+            for _ in range(n_topics & ~_COUNTED):
                 topic_id, offset, w, pending, witness = _TOPIC.unpack_from(data, at)
                 topics.append(TopicPosition(topic_id, offset, Watermark(w, pending, witness)))
                 at += _TOPIC.size
+            if n_topics & _COUNTED:
+                for i, topic in enumerate(topics):
+                    topics[i] = replace(topic, counts=_COUNTS.unpack_from(data, at))
+                    at += _COUNTS.size
             origins = {}
             for _ in range(n_origins):
                 shard, rank, offset = _ORIGIN.unpack_from(data, at)
@@ -121,3 +140,35 @@ class Position:
     def next(self, nonce: bytes) -> Position:
         """The same place under the next version, written by `nonce`."""
         return replace(self, version=self.version + 1, nonce=nonce)
+
+    def at(self, number: int) -> TopicPosition | None:
+        """Where the shard stands in a topic; None where it has not begun with it.
+
+        >>> Position(7, (TopicPosition(b"t" * 16, 42),)).at(5) is None
+        True
+        """
+        if number >= len(self.topics) or self.topics[number].topic_id == NO_TOPIC:
+            return None
+        return self.topics[number]
+
+    def begun(self, topics: dict[int, TopicPosition]) -> Position:
+        """With these topics begun, by their number, where they were not.
+
+        >>> Position(7, ()).begun({1: TopicPosition(b"t" * 16, 42)}).topics[0].offset
+        0
+        """
+        new = {number: topic for number, topic in topics.items() if self.at(number) is None}
+        if not new:
+            return self
+        size = max(len(self.topics), max(new) + 1)
+        all_topics = [*self.topics, *[_NOT_BEGUN] * (size - len(self.topics))]
+        for number, topic in new.items():
+            all_topics[number] = topic
+        return replace(self, topics=tuple(all_topics))
+
+
+_NOT_BEGUN = TopicPosition(NO_TOPIC, 0)
+
+
+def _has_counts(topic: TopicPosition) -> bool:
+    return topic.counts != (0, 0, 0)

@@ -44,7 +44,14 @@ _DAYS = {
 
 
 def say(feature: str, value: float) -> str:
-    """In words; a feature that is only a phrase is that phrase."""
+    """In words; a feature that is only a phrase is that phrase.
+
+    >>> say("recency:acme.demoBooked", math.log(4)), say("never:acme.demoBooked", 0.0)
+    ('no acme.demoBooked for 3 days', 'had acme.demoBooked')
+    """
+    what, colon, name = feature.partition(":")
+    if colon and math.isfinite(value):
+        return _of_type(what, name, value)
     phrase = _phrases().get(feature, feature.replace("_", " "))
     if feature in _FLAGS:
         return _FLAGS[feature][value < 0.5]
@@ -60,6 +67,16 @@ def say(feature: str, value: float) -> str:
         return f"{number(x)} times the usual gap since the last purchase"
     amount = number(x / 10_000 if "_rate_" in feature else x)
     return f"{amount} {phrase.removeprefix('money ')}"
+
+
+def _of_type(what: str, name: str, value: float) -> str:
+    """Features of `afflux/features/named_types.py`."""
+    if what == "never":
+        return f"no {name} yet" if value >= 0.5 else f"had {name}"
+    x = math.expm1(min(value, 30.0))
+    if what == "times":
+        return f"{number(x)} {name}"
+    return f"{name} just now" if x < 1 / 24 else f"no {name} for {_days(x)}"
 
 
 def number(x: float) -> str:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from afflux.catalog import Catalog
 from afflux.columns import F64, I64, U8, U64, Bool, EventColumns
-from afflux.features import FEATURES
 from afflux.features.channels import MOST, addends
 from afflux.features.contract import Cut
 from afflux.identity import Edges
@@ -55,9 +54,6 @@ class RowFields(Rows):
         return packed
 
 
-FEATURE_FIELDS: tuple[str, ...] = tuple(name for f in FEATURES for name, _, _ in f.fields)
-
-
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """Events to fold, sorted by (row, offset)."""
@@ -68,6 +64,8 @@ class Stretch:
     offset: I64
     ts: I64
     kind: U8
+    code: U8
+    """`EventColumns.codes`."""
     amount: F64
     quantity: F64
     id_hash: U64
@@ -90,8 +88,10 @@ class Stretch:
         at = keep.nonzero()[0]
         row = self.row[at]
         start = starts(row)
+        kind = self.kind[at]
+        code = kind if self.code is self.kind else self.code[at]
         return Stretch(
-            self.index[at], row, self.offset[at], self.ts[at], self.kind[at], self.amount[at],
+            self.index[at], row, self.offset[at], self.ts[at], kind, code, self.amount[at],
             self.quantity[at], self.id_hash[at], self.before[at], self.behind[at], start,
             every(start),
         )  # fmt: skip
@@ -103,12 +103,14 @@ def stretch(events: EventColumns, passage: Passage, index: I64) -> Stretch:
     order, start = by_row(row)
     row = row[order]
     at = index[order]
+    kind = events.kind[at]
     return Stretch(
         index=at,
         row=row,
         offset=events.offset[at],
         ts=events.timestamp[at],
-        kind=events.kind[at],
+        kind=kind,
+        code=kind if events.code is None else events.code[at],
         amount=np.minimum(events.amount[at], MOST),
         quantity=np.minimum(events.quantity[at], MOST),
         id_hash=events.id_hash[at],
@@ -194,12 +196,13 @@ class Workspace:
     def _features_of(self, row: I64) -> Rows:
         if len(row) == len(self.changed):  # each of them, in their order
             return self.rows
-        return {name: self.rows[name][row] for name in FEATURE_FIELDS}
+        return {name: self.rows[name][row] for name in self.catalog.feature_fields}
 
     def fold(self, s: Stretch) -> None:
         """Fold accepted events into the features."""
-        cut = Cut(s.row, s.ts, s.kind, addends(s.row, s.ts, s.kind, s.amount, s.quantity))
-        for feature in FEATURES:
+        x = addends(s.row, s.ts, s.kind, s.amount, s.quantity)
+        cut = Cut(s.row, s.ts, s.kind, x, s.code)
+        for feature in self.catalog.parts:
             feature.update(self.rows, cut)
 
 

@@ -264,13 +264,24 @@ class ToldDocument(Document):
 
 
 class KeptDocument(BaseModel):
-    """All rows of one identity; what there is not is left out."""
+    """All rows of one identity, and where else it is named; what there is not is left out.
+
+    next_look: when a timer looks at it, ms. listed_in: audiences whose members name it.
+    announced: it is in the outbox, for some seconds after a commit. cluster_sample: the habits
+    that clusters are learned from, under a hash.
+    """
 
     identity: str
     fragments: list[dict[str, Any]] = []
-    attributes: dict[str, Any] = {}
+    attributes: list[dict[str, Any]] = []
     links: list[LinkDocument] = []
     served: dict[str, Any] = {}
+    interests: dict[str, Any] = {}
+    memberships: dict[str, Any] = {}
+    next_look: int | None = None
+    listed_in: list[str] = []
+    announced: bool = False
+    cluster_sample: dict[str, Any] = {}
 
 
 class HoldingDocument(Document):

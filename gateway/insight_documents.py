@@ -1,4 +1,4 @@
-"""What goes out of clusters and forecasts, for the OpenAPI page."""
+"""What goes out of clusters, forecasts and similar people, for the OpenAPI page."""
 
 from __future__ import annotations
 
@@ -62,3 +62,23 @@ class ForecastsDocument(Document):
     closed_until: str | None
     days: int
     forecasts: list[ForecastDocument]
+
+
+class AlikeDocument(Document):
+    """Somebody who is like the person, and names of things that both are most interested in."""
+
+    profile_id: str
+    identities: list[str]
+    similarity: float
+    cluster: int | None
+    in_common: list[str]
+
+
+class SimilarDocument(Document):
+    """The most alike of a sample of so many people. opted_out: compared with nobody."""
+
+    by: Literal["interests", "cluster"]
+    sample: int
+    cluster: int | None
+    opted_out: bool
+    people: list[AlikeDocument]

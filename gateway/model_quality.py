@@ -7,6 +7,7 @@ from typing import Any
 
 from afflux.outcomes import ModelSpec
 from gateway.profile_reading import ProfileReader
+from models.figures import figures_of
 from models.snapshot import Snapshot, SnapshotError, decode, version_name, version_of
 from profile_store import StoreMisconfigured
 
@@ -55,5 +56,5 @@ def _snapshot(data: bytes) -> dict[str, Any]:
         "trusted": snapshot.trusted,
         "learned_offset": snapshot.offset,
         "features": list(snapshot.features),
-        "metrics": dict(snapshot.metrics),
+        "metrics": dict(figures_of(snapshot).metrics),
     }

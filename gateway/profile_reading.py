@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ from afflux.names import Identity
 from gateway.access import Caller
 from gateway.recent_answers import RecentAnswers
 from profile_store.found import Found
+from profile_store.similar import By, Similar
 from profile_store.volumes import DailyVolumes
 
 FORM = 2
@@ -30,6 +31,17 @@ class ProfileReader(Protocol):
         fresh: bool = False,
     ) -> Found:
         """Rows of these people."""
+        ...
+
+    async def similar(
+        self,
+        namespace: str,
+        id: str,
+        limit: int,
+        by: By | None,
+        visible: Callable[[Identity], bool],
+    ) -> Similar | None:
+        """Who is most like a person."""
         ...
 
     async def deleted_at(self, identities: Sequence[Identity]) -> list[int]:
@@ -92,6 +104,12 @@ class ProfileReading:
             answer = _answer(mark, caller, profile)
             self._recent.put(mark, answer)
         return answer, answer.body is not None and mark in marks
+
+    async def similar(
+        self, caller: Caller, namespace: str, id: str, limit: int, by: By | None
+    ) -> Similar | None:
+        """Who is most like a person, of those whom the caller may see."""
+        return await self._reader.similar(namespace, id, limit, by, caller.may_see)
 
     async def many(
         self, caller: Caller, people: Sequence[tuple[str, str]], wanted: Wanted

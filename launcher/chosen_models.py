@@ -13,14 +13,17 @@ if TYPE_CHECKING:
 
 
 def chosen_models(settings: Settings) -> tuple[Model, ...]:
-    """All of the package, or those of AFFLUX_LEARN_MODELS, with challengers. LauncherError."""
+    """All of the package and one's own, or those of AFFLUX_LEARN_MODELS. Raises LauncherError."""
+    from launcher.evaluation.choice import choose, named
     from models.challengers import challenged
     from models.contract import ModelError
     from models.selection import select
 
     files = [Path(name) for name in _names(settings.learn.model_files)]
     try:
-        models = select(_names(settings.learn.models), files)
+        outcomes = named([o for o in settings.learn.outcomes.split(";") if o.strip()], [])
+        own = choose(list(outcomes), outcomes) if outcomes else []
+        models = select(_names(settings.learn.models), files, own)
         return challenged(models, _names(settings.learn.challengers))
     except ModelError as error:
         raise LauncherError(

@@ -13,12 +13,14 @@ from launcher.commands.audiences import audiences
 from launcher.commands.clusters import clusters
 from launcher.commands.config import show_config
 from launcher.commands.consent import consent
+from launcher.commands.datasets import datasets
 from launcher.commands.demo import demo
 from launcher.commands.dlq import dlq
 from launcher.commands.doctor import doctor
 from launcher.commands.evaluate import evaluate
 from launcher.commands.forecast import forecast
 from launcher.commands.identity import identity
+from launcher.commands.init import init
 from launcher.commands.keys import keys
 from launcher.commands.models_history import challengers, history
 from launcher.commands.models_show import models
@@ -47,12 +49,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo")(demo)
+app.command("init")(init)
 app.command("evaluate")(evaluate)
 app.command("up")(up)
 app.command("worker")(worker)
 app.command("api")(api)
 app.add_typer(keys, name="keys")
 app.add_typer(topics, name="topics")
+app.add_typer(datasets, name="datasets")
 app.command("produce")(produce)
 app.add_typer(watch, name="watch")
 app.add_typer(dlq, name="dlq")

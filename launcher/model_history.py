@@ -12,6 +12,7 @@ from launcher.model_report import in_words
 
 if TYPE_CHECKING:
     from launcher.model_registry import Version
+    from models.figures import Figures
     from models.history import Entry
     from models.snapshot import Snapshot
 
@@ -89,10 +90,10 @@ def contenders_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def segments_table(snapshot: Snapshot) -> Table:
+def segments_table(known: Figures) -> Table:
     """One row a segment, everybody first."""
     table = _table("segment", "judged", "since the start", "recent")
-    for name, figures in {"all": snapshot.metrics, **snapshot.segments}.items():
+    for name, figures in {"all": known.metrics, **known.segments}.items():
         table.add_row(
             name, f"{figures.get('evaluated', 0):,.0f}", in_words(figures, ""),
             in_words(figures, "recent_"),
@@ -100,12 +101,12 @@ def segments_table(snapshot: Snapshot) -> Table:
     return table
 
 
-def curve_table(snapshot: Snapshot) -> Table | None:
+def curve_table(figures: Figures) -> Table | None:
     """The calibration of the recent examples; None of amounts."""
-    if "all" not in snapshot.curves:
+    if "all" not in figures.curves:
         return None
     table = _table("served probability", "share of positives", "examples")
-    for examples, probability, share in snapshot.curves["all"][1]:
+    for examples, probability, share in figures.curves["all"][1]:
         table.add_row(f"{probability:.3f}", f"{share:.3f}", f"{examples:,.0f}")
     return table
 

@@ -16,6 +16,7 @@ from launcher.model_report import Known
 if TYPE_CHECKING:
     from launcher.settings import Settings
     from models.contract import Model
+    from profile_store.contract import StoredSnapshot
     from profile_store.redis_store import RedisShardStore
 
 T = TypeVar("T")
@@ -67,12 +68,26 @@ def versions_of(settings: Settings, model: Model) -> list[Version]:
     async def read(store: RedisShardStore) -> list[Version]:
         (current,) = await store.current_snapshots([name])
         found = [
-            Version(s.version, s.version == current, s.kept, json.loads(s.about or b"{}"))
+            Version(s.version, s.version == current, s.kept, await _about(store, name, s))
             for s in await store.snapshots(name)
         ]
         return sorted(found, key=_age, reverse=True)
 
     return _with_store(settings, read)
+
+
+async def _about(store: RedisShardStore, name: str, stored: StoredSnapshot) -> dict[str, Any]:
+    """What its writer said of a snapshot, and how good it was."""
+    from models.figures import figures_of
+    from models.snapshot import SnapshotError, decode_stored
+
+    said: dict[str, Any] = json.loads(stored.about or b"{}")
+    data = await store.snapshot(name, stored.version)
+    try:
+        figures = None if data is None else figures_of(decode_stored(data, stored.version))
+    except SnapshotError:  # of another format: its figures are not known any more
+        figures = None
+    return said | {"metrics": {} if figures is None else dict(figures.metrics)}
 
 
 def _age(version: Version) -> tuple[int, int, int]:

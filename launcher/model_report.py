@@ -10,6 +10,7 @@ from rich.table import Table
 
 from afflux.outcomes import ModelSpec
 from models.envelope import version_name
+from models.figures import figures_of
 from models.snapshot import Snapshot
 
 FIGURES = (
@@ -42,12 +43,13 @@ class Known:
         if self.snapshot is None:
             return about | {"version": None, "examples": 0, "trusted": False, "metrics": {}}
         snapshot = self.snapshot
+        figures = figures_of(snapshot)
         about |= {
             "version": version_name(self.version),
             "examples": snapshot.examples,
             "trusted": snapshot.trusted,
             "learned_offset": snapshot.offset,
-            "metrics": dict(snapshot.metrics),
+            "metrics": dict(figures.metrics),
             "champion": snapshot.champion,
             "held": snapshot.held,
             "challengers": [name for name in snapshot.recipes if name != snapshot.champion],
@@ -56,10 +58,10 @@ class Known:
             "last_drift": _last_drift(snapshot),
         }
         if segments:
-            about["segments"] = {name: dict(f) for name, f in snapshot.segments.items()}
+            about["segments"] = {name: dict(f) for name, f in figures.segments.items()}
             about["calibration"] = {
                 name: {"since_start": whole, "recent": recent}
-                for name, (whole, recent) in snapshot.curves.items()
+                for name, (whole, recent) in figures.curves.items()
             }
         return about
 

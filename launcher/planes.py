@@ -18,10 +18,12 @@ from models.contract import Model
 from models.learner import Schedule
 from models.roster import Rules
 from profile_store.audience_store import AudienceStore
+from profile_store.dataset_store import DatasetShelf
 from profile_store.installation import Installation, ensure_installation
 from profile_store.redis_store import RedisShardStore
 from streams.audience_source import AudienceSource
 from streams.bad_records import Limits
+from streams.dataset_source import DeclaredDatasets
 from streams.dead_letters import DeadLetters
 from streams.decoding import Decoder
 from streams.delivery import KafkaDelivery
@@ -43,6 +45,7 @@ class Parts:
     store: RedisShardStore
     delivery: KafkaDelivery
     planes: dict[str, Plane]
+    datasets: DeclaredDatasets
 
     async def close(self) -> None:
         """Wait shortly for what is being produced; drop the connections."""
@@ -53,6 +56,7 @@ class Parts:
         """Describe the installation in the store. Raises StoreUnavailable, StoreMisconfigured."""
         wanted = Installation.of(self.catalog, shards_for(partitions), partitions)
         await ensure_installation(self.store, wanted)
+        await self.datasets.refresh()  # planes are asked for their topics next
 
 
 def build(settings: Settings, streams: StreamSettings, metrics: Metrics) -> Parts:
@@ -61,12 +65,13 @@ def build(settings: Settings, streams: StreamSettings, metrics: Metrics) -> Part
     catalog = Catalog([model.spec for model in models])
     store = RedisShardStore(redis_options(settings), shards_for(settings.partitions))
     delivery = KafkaDelivery(streams, metrics)
+    datasets = DeclaredDatasets(DatasetShelf(store.link))
     planes: dict[str, Plane] = {}
     if settings.worker.planes in ("both", "enrich"):
-        planes["enrich"] = _enrich(settings, catalog, store, delivery, metrics)
+        planes["enrich"] = _enrich(settings, catalog, store, delivery, metrics, datasets)
     if settings.worker.planes in ("both", "learn"):
         planes["learn"] = _learn(settings, models, catalog, store, delivery, metrics)
-    return Parts(catalog, store, delivery, planes)
+    return Parts(catalog, store, delivery, planes, datasets)
 
 
 def _enrich(
@@ -75,6 +80,7 @@ def _enrich(
     store: RedisShardStore,
     delivery: KafkaDelivery,
     metrics: Metrics,
+    datasets: DeclaredDatasets,
 ) -> EnrichPlane:
     partitions, secret = settings.partitions, secret_of(settings)
     limits = settings.limits
@@ -91,6 +97,7 @@ def _enrich(
         secret,
         registry_of(settings.registry),
         settings.worker.codec,
+        types=catalog.types,
     )
     audiences = AudienceStore(store.link, store.keys)
     return EnrichPlane(
@@ -107,6 +114,7 @@ def _enrich(
         metrics=metrics,
         audiences=AudienceSource(audiences, catalog),
         people=audiences,
+        datasets=datasets,
     )
 
 
@@ -164,6 +172,7 @@ def _learn(
         metrics=LearnerMetrics(metrics),
         rules=promotion_rules(settings),
         secret=secret_of(settings),
+        spacing_s=settings.learn.spacing_ms / 1000,
     )
 
 

@@ -69,7 +69,10 @@ class RedisSettings(Group):
     )
     username: str = Field("", description="ACL user; wins over that of the URL")
     password: SecretStr = Field(SecretStr(""), description="password of that user")
-    cluster: bool = Field(False, description="the URL names one node of a Redis Cluster")
+    cluster: bool = Field(
+        False,
+        description="the URL names one node of a Redis Cluster, or several: redis://a:6379,b:6379",
+    )
     ssl_ca: Path | None = Field(None, description="file with the CA certificates (PEM)")
     ssl_certificate: Path | None = Field(None, description="file with our certificate (PEM)")
     ssl_key: Path | None = Field(None, description="file with our private key (PEM)")
@@ -218,6 +221,11 @@ class LearnSettings(Group):
     model_files: str = Field(
         "", description="Python files with a MODEL of your own, separated by commas"
     )
+    outcomes: str = Field(
+        "",
+        description="models of your own in words, as NAME: OUTCOME, separated by semicolons, such "
+        "as `demo: acme.demoBooked within 14d`; docs/evaluate.md has the grammar",
+    )
     challengers: str = Field(
         "",
         description="recipes that learn in shadow, as MODEL:RECIPE, separated by commas, such as "
@@ -248,6 +256,9 @@ class LearnSettings(Group):
         2_000, ge=1, description="publish a snapshot after this many new examples of a model"
     )
     publish_s: float = Field(5.0, gt=0, description="or after this many seconds with new examples")
+    spacing_ms: int = Field(
+        100, ge=0, description="distance between two times of learning a few examples"
+    )
     max_behind: int = Field(
         4_000, ge=1, description="scoring waits while the learner is more examples behind"
     )

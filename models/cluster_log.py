@@ -14,12 +14,13 @@ import numpy as np
 
 from afflux.clusters import Clustering
 from afflux.examples import ExampleColumns, ExampleKey
-from afflux.names import ModelName
+from afflux.names import Identity, ModelName
 from afflux.outcomes import ModelSpec
 from afflux.shards import murmur2
 from models.clusters import FEATURES, ClusterLearner
 from models.contract import Arrays
 from models.envelope import SnapshotError, open_sealed, seal, version_name, version_of
+from models.known_examples import without_name
 
 CLUSTERS = ModelName("clusters")
 """Under this name their snapshots are stored and announced, beside those of the models."""
@@ -39,16 +40,29 @@ class ClusterSnapshot:
     sizes: tuple[int, ...]
     """About how many people each cluster has."""
     descriptions: tuple[str, ...]
-    metrics: dict[str, float]
     openings: int
     memory: Arrays
 
     @property
     def clustering(self) -> Clustering | None:
         """What scorers assign with; None before there are clusters."""
+        return self._learner().clustering
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """How many there are, and how well they are apart; computed when asked for."""
+        return self._learner().metrics()
+
+    def _learner(self) -> ClusterLearner:
         learner = ClusterLearner(self.features)
         learner.load(self.memory)
-        return learner.clustering
+        return learner
+
+    def habits_of(self, identity: Identity) -> dict[str, float] | None:
+        """What is kept of one identity in the sample of people, under its hash; None: nothing."""
+        learner = ClusterLearner(self.features)
+        learner.load(self.memory)
+        return learner.habits_of(_hash(identity))
 
     @property
     def ids(self) -> list[int]:
@@ -69,7 +83,6 @@ def encode(snapshot: ClusterSnapshot) -> bytes:
         "last": [[s, d, who.hex(), m] for s, (d, who, m) in sorted(snapshot.last.items())],
         "sizes": list(snapshot.sizes),
         "descriptions": list(snapshot.descriptions),
-        "metrics": snapshot.metrics,
         "openings": snapshot.openings,
     }
     return seal(facts, snapshot.memory)
@@ -92,7 +105,6 @@ def decode(data: bytes, features: Sequence[str] | None = None) -> ClusterSnapsho
             last={s: (d, bytes.fromhex(who), m) for s, d, who, m in facts["last"]},
             sizes=tuple(facts["sizes"]),
             descriptions=tuple(facts["descriptions"]),
-            metrics=dict(facts["metrics"]),
             openings=int(facts["openings"]),
             memory=arrays,
         )
@@ -176,6 +188,11 @@ class ClusterLog:
         hashes = murmur2([examples.identities[i] for i in at.tolist()]).astype(np.int64)
         self._learner.learn(hashes, vectors, examples.open_ts[at])
 
+    def forget(self, identity: Identity) -> None:
+        """Somebody was deleted, or may not be scored: nothing of them stays, nor their name."""
+        self._learner.forget(_hash(identity))
+        self._last = without_name(self._last, identity)
+
     def snapshot(self, offset: int, topic_id: bytes) -> ClusterSnapshot:
         """All that it knows, as of this place in the log."""
         learner = self._learner
@@ -187,10 +204,13 @@ class ClusterLog:
             last=dict(self._last),
             sizes=tuple(learner.sizes()),
             descriptions=tuple(learner.descriptions()),
-            metrics=learner.metrics(),
             openings=learner.openings,
             memory=learner.state(),
         )
+
+
+def _hash(identity: Identity) -> int:
+    return int(murmur2([identity])[0])
 
 
 def described(snapshot: ClusterSnapshot | None, data: bytes | None) -> dict[str, Any]:

@@ -19,16 +19,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from afflux.clusters import NO_CLUSTER, Clustering, named_columns
+from afflux.clusters import HABITS, NO_CLUSTER, Clustering, named_columns
 from afflux.columns import F64, I64
 from afflux.limits import DAY_MS
 from afflux.wording import say
 from models.contract import Arrays, Vectors
 from models.people_sample import PeopleSample, adjusted_rand
 
-FEATURES = ("gap_mean", "mean_basket", "mean_basket_items", "views_60d")
-"""Habits, which change slowly and only by what a person does: none that grows by waiting, such as
-recency or tenure, which a silent person would change clusters by. All are ln(1 + x)."""
+FEATURES = HABITS
 
 SAMPLE = 2_048
 FIRST = 200
@@ -116,6 +114,19 @@ class ClusterLearner:
             at = end
             if self.openings % TURN == 0:
                 self._turn()
+
+    def forget(self, hash: int) -> bool:
+        """Drop somebody from the sample; whether they were in it. What centroids are, they stay."""
+        return self._sample.drop(np.array([hash])) > 0
+
+    def habits_of(self, hash: int) -> dict[str, float] | None:
+        """What the sample holds of somebody: their features, and the id of their cluster."""
+        sample = self._sample
+        at = int(sample.hashes.searchsorted(hash))
+        if at == len(sample) or int(sample.hashes[at]) != hash:
+            return None
+        vector = dict(zip(FEATURES, sample.vectors[at].tolist(), strict=True))
+        return {**vector, "cluster": float(sample.cluster[at])}
 
     # --- turns ---------------------------------------------------------------------------------
 

@@ -21,8 +21,7 @@ from models.history import Entry, History
 from models.interval_quality import IntervalQuality
 from models.progressive import quality_of
 from models.roster import Labelled
-from models.segment_quality import Curve, SegmentQuality
-from models.segments import ALL
+from models.segment_quality import SegmentQuality
 from models.snapshot import Snapshot
 
 _FARTHEST = 8.0
@@ -100,15 +99,6 @@ class Judge:
         """Since the start and recent, of everybody."""
         more = {} if self._intervals is None else self._intervals.figures()
         return {**self._quality.figures(), **more}
-
-    def by_segment(self) -> dict[str, dict[str, float]]:
-        """The same for each segment that has somebody."""
-        return self._by_segment.figures()
-
-    def curves(self) -> dict[str, tuple[Curve, Curve]]:
-        """Calibration of `all` and of each segment: since the start, and recent."""
-        whole = self._quality.curve()
-        return {} if whole is None else {ALL: whole, **self._by_segment.curves()}
 
     def state(self) -> dict[str, NDArray[Any]]:
         """All that it knows, but for the history."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from afflux.examples import ExampleColumns
-from afflux.names import ModelName
+from afflux.names import Identity, ModelName
 from models.contract import Model
 from models.history import Entry
 from models.learners import Engine
@@ -97,6 +97,11 @@ class Learner:
                 self.unknown += len(of_model)
             else:
                 learner.learn(examples, of_model)
+
+    def forget(self, identity: Identity) -> None:
+        """Name somebody no longer in what is published from now on."""
+        for model in self.models.values():
+            model.forget(identity)
 
     def advance(self, offset: int) -> None:
         """Everything before `offset` has been learned."""

@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afflux.examples import EARLY, LABEL_UNCERTAIN, ExampleColumns, ExampleKey
-from afflux.names import ModelName
+from afflux.names import Identity, ModelName
 from models.as_of import Moments
 from models.commands import Command
 from models.contender import Contender, recipe_facts, recipe_of
 from models.contract import Arrays, Model, ModelError
+from models.figures import how_served
 from models.history import Entry, EntryKind
 from models.judge import Judge
+from models.known_examples import without_name
 from models.learners import Engine, state_goes_on
 from models.percentiles import REMEMBERED, cut_points
 from models.recent import Recent
@@ -133,6 +135,10 @@ class ModelLearner:
         if entry is not None:
             self.judge.history.add(entry)
 
+    def forget(self, identity: Identity) -> None:
+        """Name somebody no longer; what was learned of them stays learned."""
+        self._last = without_name(self._last, identity)
+
     def news(self) -> list[Entry]:
         """What has happened since this was asked last, or since it was restored."""
         return self.judge.history.news()
@@ -209,7 +215,6 @@ class ModelLearner:
             shifts=serving.calibration.shifts,
             cuts=np.empty(0),
             trusted=self.judge.trusted,
-            metrics=self.metrics(),
             hurdle=hurdle,
             memory={
                 **serving.memory(),
@@ -235,8 +240,6 @@ class ModelLearner:
                 for name in self.roster.duels
                 if (verdict := self.roster.verdict(name)) is not None
             },
-            segments=self.judge.by_segment(),
-            curves=self.judge.curves(),
             segment_names=self.model.segments.names,
             history=tuple(self.judge.history.entries),
             drifts=self.judge.history.drifts,
@@ -271,11 +274,7 @@ class ModelLearner:
 
     def metrics(self) -> dict[str, float]:
         """Figures of what was served, and how many examples were served untrained."""
-        return {
-            **self.judge.figures(),
-            "untrained": float(self._untrained),
-            "uncertain": float(self._uncertain),
-        }
+        return {**self.judge.figures(), **how_served(self._untrained, self._uncertain)}
 
     def _fresh(self, examples: ExampleColumns, rows: Sequence[int]) -> NDArray[np.int64]:
         """The rows to learn; their order within a shard is remembered."""

@@ -1,8 +1,10 @@
 """A sample of people, not of events: those whose hashed identities are smallest.
 
-Everybody has the same chance, however often they act, and the k-th smallest hash says how many
-people there are: a bottom-k sketch (Cohen & Kaplan, "Summarizing data using bottom-k sketches",
-PODC 2007). Which people it holds depends on who was seen, not on the order.
+Everybody has the same chance, however often they act, and the smallest hash that found no place
+says how many people there are: a bottom-k sketch (Cohen & Kaplan, "Summarizing data using bottom-k
+sketches", PODC 2007). Which people it holds depends on who was seen, not on the order. Whoever is
+forgotten leaves a place for those who come, below the same limit: what is left is a fair sample of
+who is left.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ class PeopleSample:
 
     def __init__(self, size: int, columns: int) -> None:
         self._size = size
+        self.limit = HASHES
+        """Everybody whose hash is smaller has a place."""
         self.hashes = np.empty(0, np.int64)
         self.vectors: NDArray[np.float16] = np.empty((0, columns), np.float16)
         self.cluster = np.empty(0, np.int64)
@@ -33,15 +37,13 @@ class PeopleSample:
     @property
     def people(self) -> float:
         """About how many different people were seen; the relative error is 1 / sqrt(size)."""
-        if len(self) < self._size:
-            return float(len(self))
-        return (self._size - 1) * HASHES / (float(self.hashes[-1]) + 1.0)
+        return len(self) * HASHES / self.limit
 
     def add(self, hashes: U32 | I64, vectors: NDArray[np.float16]) -> None:
         """People in order; of the same one the last vector counts."""
         of = hashes.astype(np.int64)
-        if len(self) == self._size:
-            near = of <= self.hashes[-1]
+        if self.limit < HASHES:
+            near = of < self.limit
             of, vectors = of[near], vectors[near]
         if not len(of):
             return
@@ -60,14 +62,27 @@ class PeopleSample:
         if not new.any():
             return
         at, none = place[new], np.zeros(int(new.sum()), np.int64)
-        self.hashes = np.insert(self.hashes, at, hashes[new])[: self._size]
+        every = np.insert(self.hashes, at, hashes[new])
+        if len(every) > self._size:
+            self.limit = int(every[self._size])
+        self.hashes = every[: self._size]
         self.vectors = np.insert(self.vectors, at, vectors[new], axis=0)[: self._size]
         self.cluster = np.insert(self.cluster, at, none)[: self._size]
         self.yesterday = np.insert(self.yesterday, at, none)[: self._size]
 
+    def drop(self, hashes: U32 | I64) -> int:
+        """Forget these people; how many of them were here."""
+        keep = ~np.isin(self.hashes, hashes.astype(np.int64))
+        gone = len(self) - int(keep.sum())
+        if gone:
+            self.hashes, self.vectors = self.hashes[keep], self.vectors[keep]
+            self.cluster, self.yesterday = self.cluster[keep], self.yesterday[keep]
+        return gone
+
     def state(self) -> Arrays:
         """All that it knows, as a copy."""
         return {
+            "sample.limit": np.array([self.limit]),
             "sample.hashes": self.hashes.copy(),
             "sample.vectors": self.vectors.copy(),
             "sample.cluster": self.cluster.copy(),
@@ -77,6 +92,11 @@ class PeopleSample:
     def load(self, arrays: Arrays) -> None:
         """Go on from there."""
         self.hashes = arrays["sample.hashes"].copy()
+        if "sample.limit" in arrays:
+            self.limit = int(arrays["sample.limit"][0])
+        else:  # of a snapshot from before people were forgotten
+            full = len(self.hashes) == self._size
+            self.limit = int(self.hashes[-1]) + 1 if full else HASHES
         self.vectors = arrays["sample.vectors"].copy()
         self.cluster = arrays["sample.cluster"].copy()
         self.yesterday = arrays["sample.yesterday"].copy()

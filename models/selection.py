@@ -12,17 +12,19 @@ from models import discover
 from models.contract import Model, ModelError
 
 
-def select(names: Sequence[str] = (), files: Sequence[Path] = ()) -> tuple[Model, ...]:
-    """Models by name, in alphabetical order: every one of package and files if no name is given.
+def select(
+    names: Sequence[str] = (), files: Sequence[Path] = (), more: Sequence[Model] = ()
+) -> tuple[Model, ...]:
+    """Models by name, in alphabetical order: every one that there is if no name is given.
 
-    A file is Python code with a value `MODEL`; it replaces the package's model of the same name.
-    Raises ModelError.
+    A file is Python code with a value `MODEL`; it replaces the package's model of the same name,
+    and so does one of `more`. Raises ModelError.
 
     >>> [m.spec.name for m in select(["lifetime_value", "churn"])]
     ['churn', 'lifetime_value']
     """
     known = {model.spec.name: model for model in discover()}
-    own = [from_file(path) for path in files]
+    own = [*(from_file(path) for path in files), *more]
     known |= {model.spec.name: model for model in own}
     wanted = {ModelName(name) for name in names} or known.keys()
     for name in wanted:

@@ -21,9 +21,15 @@ from afflux.names import ModelName
 from afflux.scoring import LinearSnapshot, Link
 from models.challengers import DEFAULT
 from models.contract import Arrays, HurdleState, LinearState
-from models.envelope import SnapshotError, open_sealed, seal, version_name, version_of
+from models.envelope import (
+    SnapshotError,
+    open_front,
+    open_sealed,
+    seal,
+    version_name,
+    version_of,
+)
 from models.history import Entry
-from models.segment_quality import Curve
 
 __all__ = [
     "Snapshot",
@@ -57,7 +63,6 @@ class Snapshot:
     cuts: F64
     shifts: F64
     trusted: bool
-    metrics: Mapping[str, float]
     hurdle: HurdleState | None = None
     """How much, where `linear` says whether."""
     memory: Arrays = field(default_factory=dict)
@@ -79,11 +84,7 @@ class Snapshot:
     """Of champion and challengers, by name."""
     standing: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """How each challenger stands beside the champion."""
-    segments: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """Figures of each segment."""
     segment_names: tuple[str, ...] = ()
-    curves: Mapping[str, tuple[Curve, Curve]] = field(default_factory=dict)
-    """Calibration since the start and recent, of `all` and each segment."""
     history: tuple[Entry, ...] = ()
     drifts: tuple[int, int] = (0, 0)
     """How often the served loss has risen, and fallen."""
@@ -92,31 +93,24 @@ class Snapshot:
 
 
 _TOLD = (
-    "feature_set", "champion", "former", "held", "alarmed", "recipes", "standing", "segments",
-    "segment_names", "curves", "drifts", "time",
+    "feature_set", "champion", "former", "held", "alarmed", "recipes", "standing",
+    "segment_names", "drifts", "time",
 )  # fmt: skip
-"""Facts that are written as they are."""
+"""Facts of the rest that are written as they are."""
 
 
 def encode(snapshot: Snapshot) -> bytes:
     """The bytes of a snapshot."""
-    facts = {
+    front = {
         "model": snapshot.model,
         "link": snapshot.link,
         "features": list(snapshot.features),
         "offset": snapshot.offset,
-        "topic_id": snapshot.topic_id.hex(),
-        "last": [[s, d, who.hex(), m] for s, (d, who, m) in sorted(snapshot.last.items())],
         "examples": snapshot.examples,
         "count": snapshot.linear.count,
         "intercept": snapshot.linear.intercept,
         "calibration": list(snapshot.calibration),
         "trusted": snapshot.trusted,
-        "metrics": dict(snapshot.metrics),
-        "river": snapshot.river,
-        "learner": snapshot.learner,
-        **{name: getattr(snapshot, name) for name in _TOLD},
-        "history": [entry.as_json() for entry in snapshot.history],
         **_hurdle_facts(snapshot.hurdle),
     }
     arrays = {
@@ -126,9 +120,17 @@ def encode(snapshot: Snapshot) -> bytes:
         "linear.weights": snapshot.linear.weights,
         "cuts": snapshot.cuts,
         "shifts": snapshot.shifts,
-        **{f"memory.{name}": array for name, array in snapshot.memory.items()},
     }
-    return seal(facts, arrays)
+    remembered = {
+        "topic_id": snapshot.topic_id.hex(),
+        "last": [[s, d, who.hex(), m] for s, (d, who, m) in sorted(snapshot.last.items())],
+        "river": snapshot.river,
+        "learner": snapshot.learner,
+        **{name: getattr(snapshot, name) for name in _TOLD},
+        "history": [entry.as_json() for entry in snapshot.history],
+    }
+    memory = {f"memory.{name}": array for name, array in snapshot.memory.items()}
+    return seal(front, arrays, memory, remembered)
 
 
 def decode(data: bytes, features: Sequence[str] | None = None) -> Snapshot:
@@ -207,35 +209,29 @@ def _read_hurdle(facts: Mapping[str, Any], arrays: Arrays) -> HurdleState | None
 
 
 def decode_scoring(data: bytes, features: Sequence[str] | None = None) -> LinearSnapshot:
-    """What scorers need, under the version that the content has. Raises SnapshotError."""
-    return to_scoring(decode(data, features), version_of(data))
+    """What scorers need, under the version that the content has; the front of a snapshot will do.
+
+    Raises SnapshotError, Cut where the bytes end before the front does.
+    """
+    facts, arrays = open_front(data)
+    try:
+        snapshot = Snapshot(topic_id=b"", last={}, **_front(facts, arrays))
+    except (ValueError, KeyError, TypeError) as error:
+        raise SnapshotError(f"a snapshot lacks {error} or has it wrong") from None
+    _check(snapshot, features)
+    return to_scoring(snapshot, version_of(data))
 
 
 def _read(facts: Mapping[str, Any], arrays: Arrays) -> Snapshot:
-    memory = {n.removeprefix("memory."): a for n, a in arrays.items() if n.startswith("memory.")}
-    a, b = facts["calibration"]
     return Snapshot(
-        model=ModelName(facts["model"]),
-        link=cast(Link, facts["link"]),
-        features=tuple(facts["features"]),
-        offset=int(facts["offset"]),
+        **_front(facts, arrays),
         topic_id=bytes.fromhex(facts["topic_id"]),
         last={s: (d, bytes.fromhex(who), m) for s, d, who, m in facts["last"]},
-        examples=int(facts["examples"]),
-        linear=LinearState(
-            int(facts["count"]),
-            arrays["linear.total"],
-            arrays["linear.squares"],
-            arrays["linear.weights"],
-            float(facts["intercept"]),
-        ),
-        calibration=(float(a), float(b)),
-        cuts=arrays["cuts"],
-        shifts=arrays["shifts"],
-        trusted=bool(facts["trusted"]),
-        metrics=dict(facts["metrics"]),
-        hurdle=_read_hurdle(facts, arrays),
-        memory=memory,
+        memory={
+            name.removeprefix("memory."): array
+            for name, array in arrays.items()
+            if name.startswith("memory.")
+        },
         river=str(facts["river"]),
         learner=str(facts["learner"]),
         feature_set=str(facts["feature_set"]),
@@ -245,13 +241,35 @@ def _read(facts: Mapping[str, Any], arrays: Arrays) -> Snapshot:
         alarmed=bool(facts["alarmed"]),
         recipes=dict(facts["recipes"]),
         standing=dict(facts["standing"]),
-        segments=dict(facts["segments"]),
         segment_names=tuple(facts["segment_names"]),
-        curves={name: (whole, recent) for name, (whole, recent) in facts["curves"].items()},
         history=tuple(Entry.from_json(entry) for entry in facts["history"]),
         drifts=(int(facts["drifts"][0]), int(facts["drifts"][1])),
         time=int(facts["time"]),
     )
+
+
+def _front(facts: Mapping[str, Any], arrays: Arrays) -> dict[str, Any]:
+    """The fields of a snapshot that scorers need."""
+    a, b = facts["calibration"]
+    return {
+        "model": ModelName(facts["model"]),
+        "link": cast(Link, facts["link"]),
+        "features": tuple(facts["features"]),
+        "offset": int(facts["offset"]),
+        "examples": int(facts["examples"]),
+        "linear": LinearState(
+            int(facts["count"]),
+            arrays["linear.total"],
+            arrays["linear.squares"],
+            arrays["linear.weights"],
+            float(facts["intercept"]),
+        ),
+        "calibration": (float(a), float(b)),
+        "cuts": arrays["cuts"],
+        "shifts": arrays["shifts"],
+        "trusted": bool(facts["trusted"]),
+        "hurdle": _read_hurdle(facts, arrays),
+    }
 
 
 def _check(snapshot: Snapshot, features: Sequence[str] | None) -> None:

@@ -4,6 +4,8 @@
 `RedisShardStore` (`profile_store.redis_store`).
 """
 
+from afflux.merge_policy import MergePolicy
+from profile_store.blocking import ProfileStore
 from profile_store.errors import StoreError, StoreMisconfigured, StoreUnavailable, UnknownLayout
 from profile_store.options import RedisOptions
 from profile_store.profile import (
@@ -15,11 +17,12 @@ from profile_store.profile import (
     Profile,
     Score,
 )
-from profile_store.reader import AsyncProfileStore, ProfileStore
-from profile_store.stored import MergePolicy
+from profile_store.reader import AsyncProfileStore
+from profile_store.similar import Alike, Similar
 
 __all__ = [
     "Affinity",
+    "Alike",
     "AsyncProfileStore",
     "Engagement",
     "Factor",
@@ -30,6 +33,7 @@ __all__ = [
     "ProfileStore",
     "RedisOptions",
     "Score",
+    "Similar",
     "StoreError",
     "StoreMisconfigured",
     "StoreUnavailable",

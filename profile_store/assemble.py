@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,9 @@ from afflux.features.channels import CHANNELS
 from afflux.features.decayed import pace
 from afflux.identity import profile_id_of
 from afflux.merge import merge
-from afflux.names import EpochMs, Identity, ModelName
+from afflux.merge_policy import Ordering
+from afflux.names import EpochMs, ModelName
 from profile_store.affinities import affinities
-from profile_store.errors import StoreMisconfigured
 from profile_store.fresh import Fresh
 from profile_store.installation import Installation
 from profile_store.layouts import Layout, layout_id
@@ -29,7 +28,9 @@ from profile_store.profile import Engagement, OpenExample, Profile, Score
 from profile_store.selection import Selection
 from profile_store.served import cluster, fresh_scores, open_examples, scores
 from profile_store.short_floats import short_floats
-from profile_store.stored import Stored
+from profile_store.stored import Reading, Stored
+
+PLAIN_READING = Reading()
 
 _ENGAGEMENT = ModelName("engagement")
 _RISING = 1.25
@@ -43,12 +44,13 @@ def assemble(
     at: int | None,
     audiences: Layouts,
     fresh: Fresh | None = None,
+    reading: Reading = PLAIN_READING,
 ) -> list[Profile | None]:
     """One profile a person; None where nothing is known. Raises UnknownLayout.
 
     at: time of the features, ms; None: of each person's last event. audiences: by layout of
     stored memberships. fresh: of features and scores as of its times, in place of `at` and of the
-    scores that were served.
+    scores that were served. reading: by which policy attributes are merged.
     """
     merged, words = merged_rows(people, installation, catalog)
     times = merged["last_ts"] if at is None else np.full(len(people), at, np.int64)
@@ -64,7 +66,8 @@ def assemble(
         matrix = None
     profiles: list[Profile | None] = []
     for p, stored in enumerate(people):
-        attributes = attributes_of(stored)
+        now = reading.now[p] if reading.now else int(merged["last_ts"][p])
+        attributes = attributes_of(stored, reading.ordering, now)
         if not merged["last_ts"][p] and not attributes:
             profiles.append(None)
             continue
@@ -91,7 +94,9 @@ def assemble(
                 else {},
                 open_examples=_examples(stored, installation, selection) if refused <= 0 else (),
                 opted_out=EpochMs(refused) if refused > 0 else None,
-                cluster=cluster(stored, installation) if selection.wants("cluster") else None,
+                cluster=cluster(stored, installation)
+                if refused <= 0 and selection.wants("cluster")
+                else None,
                 selection=selection,
             )
         )
@@ -140,23 +145,9 @@ def merged_rows(
     return merge(catalog, rows, np.array(owners, np.int64), len(people)), words
 
 
-def attributes_of(person: Sequence[Stored]) -> dict[str, Value]:
-    """Of all identities: of two values of one name the later record's."""
-    return dict(
-        pair
-        for _, _, values in sorted(_records(person), key=lambda record: record[:2])
-        for pair in values.items()
-    )
-
-
-def _records(person: Sequence[Stored]) -> Iterator[tuple[int, Identity, dict[str, Value]]]:
-    for stored in person:
-        if stored.attributes:
-            try:
-                record: Any = json.loads(stored.attributes)
-                yield record["timestamp"], stored.identity, record["attributes"]
-            except (ValueError, KeyError, TypeError) as error:
-                raise StoreMisconfigured(f"stored attributes are damaged: {error!r}") from None
+def attributes_of(person: Sequence[Stored], ordering: Ordering, now: int) -> dict[str, Value]:
+    """Of all identities and data sets, at event time `now`. Raises StoreMisconfigured."""
+    return ordering.merged((source for stored in person for source in stored.sources()), now)
 
 
 def _engagement(rows: NDArray[np.void], at: int, score: Score | None) -> Engagement:

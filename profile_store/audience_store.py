@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from afflux.names import Identity
+from profile_store.cluster_nodes import sole_owner
 from profile_store.commands import Command
 from profile_store.keys import AUDIENCES, AUDIENCES_SLOT, Keys
 from profile_store.link import Link
@@ -17,6 +19,20 @@ from profile_store.scripts import SWAP
 _SWEPT = struct.Struct("<QQ??")
 _KEYS_A_LOOK = 1_000
 _MEMBERS_A_READ = 1_000
+_MOVING_S = 0.1
+"""Pause before a slot that moves is looked at again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where going through the people of some shards is: which shard, the cursor, of which node."""
+
+    unit: int = 0
+    at: int = 0
+    node: str = ""
+
+
+START = Place()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,27 +94,48 @@ class AudienceStore:
         return [Swept.decode(data) for data in found]
 
     async def people(
-        self, shards: Sequence[int], cursor: tuple[int, int] = (0, 0)
-    ) -> tuple[tuple[int, int] | None, list[tuple[int, Identity]]]:
+        self, shards: Sequence[int], place: Place = START
+    ) -> tuple[Place | None, list[tuple[int, Identity]]]:
         """Some (shard, identity) of these shards; then where to go on, None at the end.
 
         Whoever is there from beginning to end is named at least once. A server is gone through
-        once for all shards; in a cluster once a shard, for slots move from node to node.
+        once for all shards; in a cluster once a shard, and again where its slot moved meanwhile.
         """
         clustered = self._link.clustered
-        unit, at = cursor
-        shard = shards[unit] if clustered else None
-        slot = self._keys.slot(shards[unit])
-        pattern = self._keys.people_pattern(shard)
-        scan = Command(slot, ("SCAN", b"%d" % at, "MATCH", pattern, "COUNT", _KEYS_A_LOOK))
-        ((next_at, keys),) = await self._run([scan])
+        shard = shards[place.unit]
+        slot = self._keys.slot(shard)
+        pattern = self._keys.people_pattern(shard if clustered else None)
+        scan = Command(slot, ("SCAN", b"%d" % place.at, "MATCH", pattern, "COUNT", _KEYS_A_LOOK))
+        node = ""
+        if clustered:
+            node, reply = await self._scan_of_owner(shard, scan)
+            if not node or (place.at and place.node != node):
+                return Place(place.unit), []  # a cursor means nothing to another server
+        else:
+            (reply,) = await self._run([scan])
+        next_at, keys = reply
         wanted = frozenset(shards)
         owners = dict.fromkeys(filter(None, map(self._keys.owner_of, keys)))
         people = [owner for owner in owners if owner[0] in wanted]
         if int(next_at):
-            return (unit, int(next_at)), people
-        last = not clustered or unit + 1 == len(shards)
-        return (None if last else (unit + 1, 0)), people
+            return Place(place.unit, int(next_at), node), people
+        last = not clustered or place.unit + 1 == len(shards)
+        return (None if last else Place(place.unit + 1)), people
+
+    async def _scan_of_owner(self, shard: int, scan: Command) -> tuple[str, Any]:
+        """The node that has all keys of a shard, and its reply; "" when none has all of them now.
+
+        The read of a key comes first: a node that has lost the slot says so, and the next look
+        goes to the right one.
+        """
+        looks = Command(scan.slot, ("CLUSTER", "NODES"))
+        key = Command(scan.slot, ("EXISTS", self._keys.position(shard)))
+        _, before, reply, after = await self._run([key, looks, scan, looks])
+        node = sole_owner(before, scan.slot)
+        if node and node == sole_owner(after, scan.slot):
+            return node, reply
+        await asyncio.sleep(_MOVING_S)
+        return "", None
 
     async def counts(self, names: Sequence[str]) -> dict[str, int]:
         """Members of each audience: identities, of all shards."""

@@ -166,8 +166,8 @@ class ShardStore(Protocol):
         """Version that is current of each model."""
         ...
 
-    async def snapshot(self, model: str, version: str) -> bytes | None:
-        """The bytes of a snapshot."""
+    async def snapshot(self, model: str, version: str, most: int = 0) -> bytes | None:
+        """The bytes of a snapshot; with `most`, at most so many from its start."""
         ...
 
     async def close(self) -> None:

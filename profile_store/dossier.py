@@ -9,42 +9,50 @@ from typing import Any
 
 import numpy as np
 
+from afflux.audiences.standing import Layouts, StandingError, read
 from afflux.catalog import Catalog
+from afflux.interests.reading import everything
 from afflux.names import EVENTS
-from profile_store.errors import UnknownLayout
+from afflux.rows import RowError
+from profile_store.errors import StoreMisconfigured, UnknownLayout
 from profile_store.found import Found, Known
 from profile_store.installation import Installation
 from profile_store.layouts import decode, layout_id
+from profile_store.places import Places
 from profile_store.short_floats import short_floats
 from profile_store.stored import Stored
 
 
-async def dossier(found: Found) -> dict[str, Any] | None:
+async def dossier(found: Found, places: Sequence[Places]) -> dict[str, Any] | None:
     """The profile of a person, and every row of each of their identities.
 
-    found: of one person, with all fields. None where nothing is known. Raises UnknownLayout,
-    StoreError.
+    found: of one person, with all fields. places: of their identities, in the same order. None
+    where nothing is known. Raises UnknownLayout, StoreError.
     """
     (profile,) = await found.profiles()
     (person,) = found.people
     try:
-        kept = [_identity(stored, found.known) for stored in person]
+        kept = [_identity(stored, found.known, found.audiences) for stored in person]
     except UnknownLayout:
         known = await found.learn()
-        kept = [_identity(stored, known) for stored in person]
+        kept = [_identity(stored, known, found.audiences) for stored in person]
+    for one, named in zip(kept, places, strict=True):
+        one.update(_named(named))
     if profile is None and not any(len(one) > 1 for one in kept):
         return None
     return {"profile": None if profile is None else profile.to_dict(), "identities": kept}
 
 
-def _identity(stored: Stored, known: Known) -> dict[str, Any]:
+def _identity(stored: Stored, known: Known, audiences: Layouts) -> dict[str, Any]:
     """Only what there is: an identity of which nothing is kept has its name alone."""
     installation, catalog = known
     parts: dict[str, Any] = {"identity": stored.identity.decode("utf-8", "backslashreplace")}
     if stored.fragment is not None:
         parts["fragments"] = [_fragment(stored.fragment, installation, catalog)]
     if stored.attributes:
-        parts["attributes"] = json.loads(stored.attributes)
+        parts["attributes"] = [
+            {"dataset": dataset, **json.loads(data)} for dataset, data in stored.attributes
+        ]
     if len(stored.edges):
         parts["links"] = [
             {
@@ -64,6 +72,45 @@ def _identity(stored: Stored, known: Known) -> dict[str, Any]:
             "event_id": stored.served[size:].decode("utf-8", "replace"),
             **_fields(row),
         }
+    if stored.interests:
+        parts["interests"] = _interests(stored.interests)
+    if stored.memberships:
+        parts["memberships"] = _memberships(stored.memberships, audiences)
+    return parts
+
+
+def _interests(row: bytes) -> dict[str, Any]:
+    """Every thing of the row, also those that a profile does not show."""
+    try:
+        return everything(row)
+    except RowError as error:
+        raise StoreMisconfigured(f"stored interests are damaged: {error}") from None
+
+
+def _memberships(row: bytes, layouts: Layouts) -> dict[str, Any]:
+    """ask_at: when rules are asked again if nothing happens, ms; None: not before an event."""
+    try:
+        ask, since = read(row, layouts)
+    except StandingError as error:
+        raise StoreMisconfigured(str(error)) from None
+    return {
+        "ask_at": ask or None,
+        "audiences": {
+            name: {"inside": at > 0, "last_qualification_time": abs(at)}
+            for name, at in since.items()
+        },
+    }
+
+
+def _named(places: Places) -> dict[str, Any]:
+    """Only what there is."""
+    parts: dict[str, Any] = {}
+    if places.next_look is not None:
+        parts["next_look"] = places.next_look
+    if places.listed_in:
+        parts["listed_in"] = list(places.listed_in)
+    if places.announced:
+        parts["announced"] = True
     return parts
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 from afflux.audiences.standing import Layouts
 from afflux.catalog import Catalog
-from profile_store.assemble import assemble
+from profile_store.assemble import PLAIN_READING, assemble, attributes_of
 from profile_store.errors import UnknownLayout
 from profile_store.fresh import Fresh
 from profile_store.installation import Installation
-from profile_store.marks import fresh_mark, mark_of
+from profile_store.marks import fresh_mark, mark_of, reading_mark
 from profile_store.profile import Profile
 from profile_store.selection import Selection
-from profile_store.stored import Stored
+from profile_store.stored import Reading, Stored
 
 Known = tuple[Installation, Catalog]
 """What rows are read by."""
@@ -34,6 +34,7 @@ class Found:
     """By layout of stored memberships."""
     fresh: Fresh | None = None
     """Set where scores are made anew."""
+    reading: Reading = field(default_factory=Reading)
 
     def marks(self) -> list[str]:
         """One a person: as long as it is the same, so is the profile of the same selection.
@@ -41,6 +42,13 @@ class Found:
         Of a fresh profile it changes with its time and with every snapshot, too.
         """
         marks = [mark_of(person, self.known[0].current) for person in self.people]
+        if self.reading != PLAIN_READING:
+            ordering, now = self.reading.ordering, self.reading.now
+            shown = [
+                attributes_of(person, ordering, now[p] if now else 0)
+                for p, person in enumerate(self.people)
+            ]
+            marks = [reading_mark(m, values) for m, values in zip(marks, shown, strict=True)]
         if self.fresh is None:
             return marks
         return [
@@ -56,4 +64,6 @@ class Found:
             return self._assembled(await self.learn())
 
     def _assembled(self, known: Known) -> list[Profile | None]:
-        return assemble(self.people, *known, self.selection, self.at, self.audiences, self.fresh)
+        return assemble(
+            self.people, *known, self.selection, self.at, self.audiences, self.fresh, self.reading
+        )

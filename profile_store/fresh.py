@@ -17,19 +17,15 @@ from afflux.catalog import Catalog
 from afflux.columns import I64
 from afflux.names import Identity, ModelName
 from afflux.outcomes import ModelSpec
-from afflux.position import NONE_MS, Position, PositionError
 from afflux.scoring import Scorer
 from afflux.serving import put_scores
 from afflux.shards import murmur2, shard_of
 from profile_store.commands import Command
-from profile_store.errors import StoreMisconfigured
+from profile_store.event_time import watermark_of
 from profile_store.keys import Keys, current_key, model_slot
 from profile_store.link import Link
 from profile_store.replies import checked
 from profile_store.snapshots import snapshots_of
-
-EVENTS_TOPIC = 0
-"""Of the topics of a position the one whose W counts."""
 
 
 class Scoring(Protocol):
@@ -95,7 +91,7 @@ class FreshSource:
         commands += [Command(keys.slot(s), ("GET", keys.position(s))) for s in asked]
         replies = checked(await self._link.run(commands), self._link.name)
         versions = tuple(v.decode() if v else None for v in replies[: len(names)])
-        w = {s: _watermark(p) for s, p in zip(asked, replies[len(names) :], strict=True)}
+        w = {s: watermark_of(p) for s, p in zip(asked, replies[len(names) :], strict=True)}
         now = tuple(w[s] if at is None else at for s in shards)
         return Fresh(catalog, await self._scorer(catalog, names, versions), versions, now)
 
@@ -107,13 +103,3 @@ class FreshSource:
             found = await snapshots_of(self._link, names, versions)
             made = self._made = catalog.layout, versions, self._scoring(catalog, found)
         return made[2]
-
-
-def _watermark(data: bytes | None) -> int:
-    if not data:
-        return NONE_MS
-    try:
-        topics = Position.decode(data).topics
-    except PositionError as error:
-        raise StoreMisconfigured(str(error)) from None
-    return topics[EVENTS_TOPIC].watermark.value if topics else NONE_MS

@@ -18,6 +18,7 @@
     r:{model}                      what is known of each snapshot (hash)
     afflux:installation            what all processes agree on
     afflux:audiences               definitions of all audiences
+    afflux:datasets                declarations of all data sets
 
 Namespace, id, dataset, model and audience are percent-encoded.
 """
@@ -36,6 +37,8 @@ INSTALLATION = b"afflux:installation"
 INSTALLATION_SLOT = slot_of(INSTALLATION)
 AUDIENCES = b"afflux:audiences"
 AUDIENCES_SLOT = slot_of(AUDIENCES)
+DATASETS = b"afflux:datasets"
+DATASETS_SLOT = slot_of(DATASETS)
 
 _SAFE = (string.ascii_letters + string.digits + "-._~@+").encode()
 _UNSAFE = re.compile(rb"[^A-Za-z0-9._~@+-]")

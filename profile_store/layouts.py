@@ -11,12 +11,18 @@ from numpy.typing import NDArray
 
 from afflux.catalog import Catalog
 from afflux.columns import Kind
-from afflux.features import FEATURES
+from afflux.event_types import EventTypes
 from afflux.names import ModelName
 from afflux.outcomes import Eligible, ModelSpec, Outcome
 from profile_store.errors import UnknownLayout
 
 FieldJson = list[Any]
+
+_TYPE = "type:"
+"""Before an event type among the names of kinds."""
+
+_BY_TYPE = ("type_count", "type_last")
+"""Fields with a column for each event type that models name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +81,11 @@ class Layout:
         if self.fragment == into.fragment:
             return mine
         rows = into.new_fragments(len(values))
-        for name in _feature_fields(into.fragment):
+        for name in ("deleted_at", "consent", *into.feature_fields):
             if self.fragment.fields is None or name not in self.fragment.fields:
+                continue
+            if name in _BY_TYPE:
+                self._put_types(rows[name], mine[name], into.types)
                 continue
             if self.fragment[name] != into.fragment[name]:
                 raise UnknownLayout(
@@ -85,6 +94,13 @@ class Layout:
                 )
             rows[name] = mine[name]
         return rows
+
+    def _put_types(self, into: NDArray[Any], mine: NDArray[Any], types: EventTypes) -> None:
+        """Columns of the event types that both layouts have."""
+        own = EventTypes.of(what for model in self.models for what in model.named).names
+        for at, name in enumerate(types.names):
+            if name in own:
+                into[:, at] = mine[:, own.index(name)]
 
 
 def layout_id(row: bytes) -> int:
@@ -100,11 +116,6 @@ def decode(values: Sequence[bytes], dtype: np.dtype[np.void]) -> NDArray[np.void
     return np.frombuffer(data, dtype)
 
 
-def _feature_fields(dtype: np.dtype[np.void]) -> list[str]:
-    features = [name for f in FEATURES for name, _, _ in f.fields]
-    return [name for name in ("deleted_at", "consent", *features) if name in (dtype.names or ())]
-
-
 def _fields(dtype: np.dtype[np.void]) -> list[FieldJson]:
     return [[name, kind, list(*shape)] for name, kind, *shape in dtype.descr]
 
@@ -117,11 +128,22 @@ def _model(spec: ModelSpec) -> dict[str, Any]:
     return {
         "name": spec.name,
         "form": spec.outcome.form,
-        "kinds": [kind.name for kind in spec.outcome.kinds],
+        "kinds": [
+            what.name if isinstance(what, Kind) else _TYPE + what for what in spec.outcome.kinds
+        ],
         "window_ms": spec.outcome.window_ms,
         "lateness_ms": spec.outcome.lateness_ms,
-        "eligible": {"channel": spec.eligible.channel, "at_least": spec.eligible.at_least},
+        "eligible": _eligible_json(spec.eligible),
+        "excluded": [_eligible_json(who) for who in spec.excluded],
     }
+
+
+def _eligible_json(who: Eligible) -> dict[str, Any]:
+    return {"channel": who.channel, "at_least": who.at_least, "within_ms": who.within_ms}
+
+
+def _eligible(content: Mapping[str, Any]) -> Eligible:
+    return Eligible(content["channel"], content["at_least"], content.get("within_ms", 0))
 
 
 def _spec(content: Mapping[str, Any]) -> ModelSpec:
@@ -129,9 +151,13 @@ def _spec(content: Mapping[str, Any]) -> ModelSpec:
         ModelName(content["name"]),
         Outcome(
             content["form"],
-            tuple(Kind[name] for name in content["kinds"]),
+            tuple(
+                name.removeprefix(_TYPE) if name.startswith(_TYPE) else Kind[name]
+                for name in content["kinds"]
+            ),
             content["window_ms"],
             content["lateness_ms"],
         ),
-        Eligible(content["eligible"]["channel"], content["eligible"]["at_least"]),
+        _eligible(content["eligible"]),
+        excluded=tuple(_eligible(who) for who in content.get("excluded", ())),
     )

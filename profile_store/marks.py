@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from afflux.attributes import Value
 from profile_store.stored import Stored
 
 _NOTHING = b"\0\0\0\0\0"
@@ -18,7 +19,7 @@ def mark_of(person: Sequence[Stored], layout: int) -> str:
     write now; features are those of it.
 
     >>> from afflux.identity import Edges
-    >>> nobody = Stored(b"crm:1", None, Edges(), None, None)
+    >>> nobody = Stored(b"crm:1", None, Edges(), None)
     >>> mark_of([nobody], 1) == mark_of([nobody], 1) != mark_of([nobody], 2)
     True
     """
@@ -28,6 +29,16 @@ def mark_of(person: Sequence[Stored], layout: int) -> str:
             # With lengths: what moves from one part to the next is something else.
             hashed.update(_NOTHING if part is None else b"\1%4d" % len(part) + part)
     return hashed.hexdigest()
+
+
+def reading_mark(mark: str, attributes: Mapping[str, Value]) -> str:
+    """The mark of a profile whose attributes depend on more than rows: on a policy, on time.
+
+    >>> reading_mark("ab", {"a": 1}) == reading_mark("ab", {"a": 1}) != reading_mark("ab", {})
+    True
+    """
+    text = json.dumps([mark, sorted(attributes.items())])
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def fresh_mark(mark: str, now: int, versions: Sequence[str | None]) -> str:
@@ -41,5 +52,6 @@ def fresh_mark(mark: str, now: int, versions: Sequence[str | None]) -> str:
 
 
 def _parts(stored: Stored) -> tuple[bytes | None, ...]:
-    rows = stored.fragment, stored.served, stored.attributes, stored.interests, stored.memberships
-    return stored.identity, *rows
+    rows = stored.fragment, stored.served, stored.interests, stored.memberships
+    records = (part for dataset, data in stored.attributes for part in (dataset.encode(), data))
+    return stored.identity, *rows, *records

@@ -135,10 +135,11 @@ class MemoryShardStore:
         found = [self._string(current_key(model)) for model in models]
         return [None if version is None else version.decode() for version in found]
 
-    async def snapshot(self, model: str, version: str) -> bytes | None:
-        """The bytes of a snapshot."""
+    async def snapshot(self, model: str, version: str, most: int = 0) -> bytes | None:
+        """The bytes of a snapshot; with `most`, at most so many from its start."""
         await self._reach()
-        return self._string(snapshot_key(model, version))
+        data = self._string(snapshot_key(model, version))
+        return data[: most or None] if data else None
 
     async def installation(self) -> bytes:
         """The stored installation record, b"" if there is none."""

@@ -33,8 +33,9 @@ class RedisOptions:
 
     url: redis:// or rediss:// (TLS), may hold user, password and database. username and password
     win over those of the URL. ssl_ca: trusted beside the system's certificates. cluster: the URL
-    names one node of a Redis Cluster. timeout_s: a call that takes longer, connecting included,
-    finds Redis out of reach.
+    names one node of a Redis Cluster, better several, comma-separated, so that one may be away when
+    a process starts. timeout_s: a call that takes longer, connecting included, finds Redis out of
+    reach.
     """
 
     url: str = field(default=DEFAULT_URL, repr=False)
@@ -55,20 +56,25 @@ class RedisOptions:
             raise ValueError(
                 f"a Redis URL starts with redis:// or rediss://, not {parts.scheme}://"
             )
+        login, _, hosts = parts.netloc.rpartition("@")
+        username, _, password = login.partition(":")
         try:
-            host, port = parts.hostname or "127.0.0.1", parts.port or 6379
+            (host, port), *others = [_host_and_port(place) for place in hosts.split(",")]
             database = int(parts.path.strip("/") or parse_qs(parts.query).get("db", ["0"])[0])
         except ValueError:
             raise ValueError("the port or the database in the Redis URL is not a number") from None
         if self.cluster and database:
             raise ValueError("a Redis Cluster has database 0 only")
+        if others and not self.cluster:
+            raise ValueError("several hosts in the Redis URL: only a Redis Cluster has them")
         return Address(
             host,
             port,
             database,
-            self.username or unquote(parts.username or ""),
-            self.password or unquote(parts.password or ""),
+            self.username or unquote(username),
+            self.password or unquote(password),
             parts.scheme == "rediss",
+            tuple(others),
         )
 
     def ssl_context(self) -> ssl.SSLContext:
@@ -85,9 +91,14 @@ def as_options(where: RedisOptions | str) -> RedisOptions:
     return RedisOptions(where) if isinstance(where, str) else where
 
 
+def _host_and_port(place: str) -> tuple[str, int]:
+    parts = urlsplit(f"//{place}")
+    return parts.hostname or "127.0.0.1", parts.port or 6379
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One server, as a connection needs it."""
+    """One server, as a connection needs it. others: (host, port) of more nodes of its cluster."""
 
     host: str
     port: int
@@ -95,7 +106,13 @@ class Address:
     username: str
     password: str = field(repr=False)
     tls: bool = False
+    others: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def places(self) -> tuple[tuple[str, int], ...]:
+        """(host, port) of every node that is named."""
+        return ((self.host, self.port), *self.others)
 
     def __str__(self) -> str:
-        """`host:port`, for messages."""
-        return f"{self.host}:{self.port}"
+        """`host:port`, for messages; of a cluster with a comma between them."""
+        return ",".join(f"{host}:{port}" for host, port in self.places)

@@ -8,18 +8,20 @@ import numpy as np
 
 from afflux.audiences.profile_columns import ProfileColumns
 from afflux.catalog import Catalog
+from afflux.merge_policy import Ordering
 from afflux.names import Identity
 from afflux.position import Position
 from profile_store.assemble import attributes_of, merged_rows
-from profile_store.audience_store import AudienceStore
+from profile_store.audience_store import START, AudienceStore, Place
 from profile_store.commands import Command
+from profile_store.dataset_store import DatasetShelf
 from profile_store.installation import Installation
 from profile_store.keys import Keys
 from profile_store.layouts import layout_id
 from profile_store.link import Link
 from profile_store.replies import checked
 from profile_store.selection import Selection
-from profile_store.stored import MergePolicy, Stored, fetch
+from profile_store.stored import Stored, fetch
 
 Frames = AsyncIterator[tuple[Sequence[Identity], ProfileColumns]]
 
@@ -34,18 +36,20 @@ async def frames(
     Of somebody whose keys move while they are read, the same may come twice.
     """
     shelf = AudienceStore(link, keys)
+    datasets = await DatasetShelf(link).current()
+    reading = datasets.reading()
     shards = list(range(keys.shards))
     watermarks = await _watermarks(link, keys)
-    cursor: tuple[int, int] | None = (0, 0)
-    while cursor is not None and most > 0:
-        cursor, found = await shelf.people(shards, cursor)
+    place: Place | None = START
+    while place is not None and most > 0:
+        place, found = await shelf.people(shards, place)
         people = found[:most]
         most -= len(people)
         if people:
             identities = [identity for _, identity in people]
-            stored = await fetch(link, keys, identities, _SCORES, MergePolicy())
+            stored = await fetch(link, keys, identities, _SCORES, reading)
             now = np.array([watermarks[shard] for shard, _ in people], np.int64)
-            yield _frame(stored, installation, catalog, now)
+            yield _frame(stored, installation, catalog, now, reading.ordering)
 
 
 def _frame(
@@ -53,11 +57,16 @@ def _frame(
     installation: Installation,
     catalog: Catalog,
     watermark: np.ndarray[tuple[int], np.dtype[np.int64]],
+    ordering: Ordering,
 ) -> tuple[Sequence[Identity], ProfileColumns]:
     fragment, _ = merged_rows(people, installation, catalog)
-    attributes = [attributes_of(person) for person in people]
+    moment = np.maximum(fragment["last_ts"], watermark)
+    attributes = [
+        attributes_of(person, ordering, w)
+        for person, w in zip(people, moment.tolist(), strict=True)
+    ]
     known = np.flatnonzero((fragment["last_ts"] > 0) | np.array(list(map(bool, attributes))))
-    now = np.maximum(fragment["last_ts"], watermark)[known]
+    now = moment[known]
     served, _ = catalog.decode_served([_served(person[0], catalog) for person in people])
     return (
         [people[p][0].identity for p in known.tolist()],

@@ -1,9 +1,4 @@
-"""Reading profiles: `ProfileStore`, and `AsyncProfileStore` for event loops.
-
-    with ProfileStore("redis://127.0.0.1:6379") as store:
-        profile = store.get("crm", "42")
-        if profile is not None:
-            print(profile.scores["churn"].score, profile.to_json(indent=2))
+"""Reading profiles in an event loop; `profile_store.blocking` has the same without one.
 
 Readers need nothing but Redis: shards, models and row layouts are described there. They may have
 a user without rights to write.
@@ -11,24 +6,27 @@ a user without rights to write.
 
 from __future__ import annotations
 
-import asyncio
 import re
-import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 from afflux.audiences.profile_columns import ProfileColumns
 from afflux.audiences.standing import Layouts
 from afflux.catalog import Catalog
 from afflux.limits import DAY_MS
+from afflux.merge_policy import MergePolicy
 from afflux.names import Identity
 from profile_store.audience_definitions import Definitions
 from profile_store.audience_store import AudienceStore
 from profile_store.commands import Command
-from profile_store.errors import StoreMisconfigured
+from profile_store.dataset_definitions import Datasets
+from profile_store.dataset_store import DatasetShelf, RecentDatasets
+from profile_store.errors import StoreMisconfigured, UnknownLayout
+from profile_store.event_time import event_times
 from profile_store.found import Found, Known
-from profile_store.fresh import FreshSource, Scoring
+from profile_store.fresh import Fresh, FreshSource, Scoring
 from profile_store.identity_map import explain, read_edges
 from profile_store.installation import Installation
 from profile_store.keys import (
@@ -42,17 +40,18 @@ from profile_store.link import Link, connect
 from profile_store.membership_reading import unknown
 from profile_store.options import DEFAULT_URL, RedisOptions, as_options
 from profile_store.people import frames
+from profile_store.places import Places, places
 from profile_store.profile import Profile
 from profile_store.replies import checked
 from profile_store.selection import Selection
+from profile_store.similar import MOST, By, Sample, Similar, answer, nearest, people_of
 from profile_store.snapshots import current_snapshots
 from profile_store.standing import Standing, standings
-from profile_store.stored import MergePolicy, fetch
+from profile_store.stored import fetch
 from profile_store.tombstones import deleted_at
 from profile_store.volumes import DailyVolumes, daily_volumes
 
-T = TypeVar("T")
-
+_COMPARED = ("affinities", "cluster")
 _NAMESPACE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 
 
@@ -76,6 +75,8 @@ class AsyncProfileStore:
         self._fresh = None if scoring is None else FreshSource(self._link, scoring)
         self._known: tuple[Installation, Keys, Catalog] | None = None
         self._audiences: Layouts = {}
+        self._sample = Sample(self._link)
+        self._declared = RecentDatasets(DatasetShelf(self._link))
 
     async def get(
         self,
@@ -117,17 +118,74 @@ class AsyncProfileStore:
         fresh: bool = False,
     ) -> Found:
         """The same in two steps: what was found has marks, by which a reader sees what changed."""
-        selection, policy = Selection.of(fields), policy or MergePolicy()
+        selection = Selection.of(fields)
         starts = [identity_of(namespace, id) for namespace, id in people]
         installation, keys, catalog = self._known or await self._learn()
         anew = None
         if fresh and starts and (selection.wants("scores") or selection.wants("features")):
             anew = await self._fresh_source().of(keys, catalog, starts, at)
-        stored = await fetch(self._link, keys, starts, selection, policy) if starts else []
+        reading = (await self._declared.current()).reading(policy)
+        if reading.ordering.ttl_ms:
+            reading = replace(reading, now=await self._moments(keys, starts, at, anew))
+        stored = await fetch(self._link, keys, starts, selection, reading) if starts else []
         if unknown(stored, self._audiences):
             self._audiences = (await self.definitions()).layouts
         known = installation, catalog
-        return Found(stored, known, selection, at, self._learn_layouts, self._audiences, anew)
+        return Found(
+            stored, known, selection, at, self._learn_layouts, self._audiences, anew, reading
+        )
+
+    async def _moments(
+        self, keys: Keys, starts: Sequence[Identity], at: int | None, anew: Fresh | None
+    ) -> tuple[int, ...]:
+        """Event time by which values are too old: as asked for, or where it stands."""
+        if anew is not None:
+            return anew.now
+        if at is not None:
+            return (at,) * len(starts)
+        return await event_times(self._link, keys, starts) if starts else ()
+
+    async def similar(
+        self,
+        namespace: str,
+        id: str,
+        limit: int = 10,
+        by: By | None = None,
+        visible: Callable[[Identity], bool] = lambda identity: True,
+    ) -> Similar | None:
+        """Who is most like a person, among a sample of 2,000 identities; None: nobody knows them.
+
+        by: "interests", or "cluster": people of the same cluster by their habits; None: by
+        interests where there are any. limit: 1 to 100. visible: identities that may be named.
+        Whoever was deleted or may not be scored is never named, nor compared. Raises ValueError.
+        """
+        if not 1 <= limit <= MOST:
+            raise ValueError(f"1 to {MOST} people may be asked for, not {limit}")
+        try:
+            return await self._similar((namespace, id), limit, by, visible)
+        except UnknownLayout:  # of a worker that is newer than what we know
+            await self._learn()
+            return await self._similar((namespace, id), limit, by, visible)
+
+    async def _similar(
+        self, who: tuple[str, str], limit: int, by: By | None, visible: Callable[[Identity], bool]
+    ) -> Similar | None:
+        found = await self.find([who], _COMPARED)
+        (profile,) = await found.profiles()
+        if profile is None:
+            return None
+        if by is None:
+            by = "interests" if any(profile.affinities.values()) else "cluster"
+        installation, keys, catalog = self._known or await self._learn()
+        one = people_of(found.people, installation, catalog)
+        if not one.names:  # they may not be scored, or have no events
+            return Similar(by, 0, profile.cluster, profile.opted_out is not None)
+        sample = await self._sample.people(installation, keys, catalog)
+        near = nearest(sample, one, by, limit, visible)
+        again = await self.find(list(map(_parts, near)), _COMPARED)
+        profiles = await again.profiles()
+        compared = people_of(again.people, installation, catalog)
+        return answer(one, sample, compared, [profile, *profiles], by, limit, visible)
 
     def _fresh_source(self) -> FreshSource:
         if self._fresh is None:
@@ -142,6 +200,10 @@ class AsyncProfileStore:
             await self._link.run([Command(AUDIENCES_SLOT, ("GET", AUDIENCES))]), self._link.name
         )
         return Definitions.decode(data or b"")
+
+    async def datasets(self) -> Datasets:
+        """The data sets that are declared now."""
+        return await DatasetShelf(self._link).current()
 
     async def audience_store(self) -> AudienceStore:
         """Members of audiences, and their definitions, over the same connection."""
@@ -176,6 +238,13 @@ class AsyncProfileStore:
         """Event time of the delete of each, 0 for those who were not deleted."""
         _, keys, _ = self._known or await self._learn()
         return await deleted_at(self._link, keys, identities)
+
+    async def places(self, identities: Sequence[Identity]) -> list[Places]:
+        """Where each is named beside its own rows."""
+        _, keys, _ = self._known or await self._learn()
+        found = await self.definitions()
+        names = sorted({*found.audiences, *(n for names in found.layouts.values() for n in names)})
+        return await places(self._link, keys, identities, names)
 
     async def frames(self, most: int) -> AsyncIterator[tuple[Sequence[Identity], ProfileColumns]]:
         """People as rules of audiences are asked of them, some at a time; at most so many."""
@@ -219,81 +288,9 @@ class AsyncProfileStore:
         return self._known
 
 
-class ProfileStore:
-    """The same without an event loop of your own; safe to share between threads.
-
-    An event loop in a background thread does the work; make the store after a fork, not before.
-    """
-
-    def __init__(
-        self, where: RedisOptions | str = DEFAULT_URL, scoring: Scoring | None = None
-    ) -> None:
-        self._where, self._scoring = where, scoring
-        self._store = AsyncProfileStore(where, scoring=scoring)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
-
-    def get(
-        self,
-        namespace: str,
-        id: str,
-        fields: Iterable[str] | None = None,
-        policy: MergePolicy | None = None,
-        at: int | None = None,
-        fresh: bool = False,
-    ) -> Profile | None:
-        """As `AsyncProfileStore.get`."""
-        return self._run(lambda store: store.get(namespace, id, fields, policy, at, fresh))
-
-    def get_many(
-        self,
-        people: Sequence[tuple[str, str]],
-        fields: Iterable[str] | None = None,
-        policy: MergePolicy | None = None,
-        at: int | None = None,
-        fresh: bool = False,
-    ) -> list[Profile | None]:
-        """As `AsyncProfileStore.get_many`."""
-        return self._run(lambda store: store.get_many(people, fields, policy, at, fresh))
-
-    def installation(self) -> Installation:
-        """As `AsyncProfileStore.installation`."""
-        return self._run(lambda store: store.installation())
-
-    def close(self) -> None:
-        """Drop the connections and end the thread; a later call starts again."""
-        with self._starting:
-            loop, thread, store = self._loop, self._thread, self._store
-            self._loop = self._thread = None
-            self._store = AsyncProfileStore(self._where, scoring=self._scoring)
-        if loop is None or thread is None:
-            return
-        asyncio.run_coroutine_threadsafe(store.close(), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-
-    def __enter__(self) -> ProfileStore:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def _run(self, work: Callable[[AsyncProfileStore], Coroutine[Any, Any, T]]) -> T:
-        with self._starting:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=_serve, args=(self._loop,), name="afflux-profile-store", daemon=True
-                )
-                self._thread.start()
-            done = asyncio.run_coroutine_threadsafe(work(self._store), self._loop)
-        return done.result()
+def _parts(identity: Identity) -> tuple[str, str]:
+    namespace, _, id = identity.decode().partition(":")
+    return namespace, id
 
 
 def identity_of(namespace: str, id: str) -> Identity:
@@ -304,11 +301,3 @@ def identity_of(namespace: str, id: str) -> Identity:
     if not 1 <= len(name) <= 512:
         raise ValueError(f"an id has 1 to 512 bytes, this one {len(name)}")
     return Identity(namespace.encode() + b":" + name)
-
-
-def _serve(loop: asyncio.AbstractEventLoop) -> None:
-    try:
-        loop.run_forever()
-    finally:
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()

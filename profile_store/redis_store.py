@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any
 
 from afflux.names import Identity
+from profile_store.cluster_nodes import ClusterNode, read_nodes
 from profile_store.commands import Args, Command
 from profile_store.contract import (
     SNAPSHOTS_KEPT,
@@ -120,11 +121,12 @@ class RedisShardStore:
         found = await self._strings([(model_slot(m), current_key(m)) for m in models])
         return [version.decode() or None for version in found]
 
-    async def snapshot(self, model: str, version: str) -> bytes | None:
-        """The bytes of a snapshot."""
-        command = Command(model_slot(model), ("GET", snapshot_key(model, version)))
-        (data,) = checked(await self.link.run([command]), self.link.name)
-        return None if data is None else bytes(data)
+    async def snapshot(self, model: str, version: str, most: int = 0) -> bytes | None:
+        """The bytes of a snapshot; with `most`, at most so many from its start."""
+        key = snapshot_key(model, version)
+        call = ("GETRANGE", key, 0, most - 1) if most else ("GET", key)
+        (data,) = checked(await self.link.run([Command(model_slot(model), call)]), self.link.name)
+        return bytes(data) if data else None
 
     async def installation(self) -> bytes:
         """The stored installation record, b"" if there is none."""
@@ -134,6 +136,14 @@ class RedisShardStore:
         """Replace the record that was `found` (b"" for none); False if it is another by now."""
         swapped = await self._call(INSTALLATION_SLOT, SWAP, [INSTALLATION], [found, wanted])
         return bool(swapped)
+
+    async def cluster_nodes(self) -> list[ClusterNode]:
+        """The nodes of the cluster as one of them knows them; none where there is one server."""
+        if not self.link.clustered:
+            return []
+        ask = Command(INSTALLATION_SLOT, ("CLUSTER", "NODES"))
+        (reply,) = checked(await self.link.run([ask]), self.link.name)
+        return read_nodes(reply)
 
     async def close(self) -> None:
         """Drop the connections."""

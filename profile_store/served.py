@@ -51,7 +51,7 @@ def cluster(person: Sequence[Stored], installation: Installation) -> int | None:
 
 def fresh_scores(identity: Identity, served: bytes, layout: Layout) -> dict[ModelName, Score]:
     """Scores of one served row that was made to be read."""
-    made = Stored(identity, None, Edges(), served, None)
+    made = Stored(identity, None, Edges(), served)
     return {score.model: score for score in _row_scores(made, layout)}
 
 

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
 
+from afflux.attributes import AttributesError, stored_facts
 from afflux.identity import Edges, component
-from afflux.names import ATTRIBUTES, EVENTS, Identity
+from afflux.merge_policy import MergePolicy, Ordering, Source
+from afflux.names import ATTRIBUTES, EVENTS, Dataset, Identity
 from afflux.shards import murmur2, shard_of
 from profile_store.commands import Command
+from profile_store.errors import StoreMisconfigured
 from profile_store.keys import Keys
 from profile_store.link import Link
 from profile_store.replies import checked
 from profile_store.selection import Selection
 
-Stitching = Literal["graph", "none"]
+Records = Sequence[tuple[Dataset, bytes]]
+"""Attributes of one identity by data set; only what there is."""
 
 
 @dataclass(frozen=True, slots=True)
-class MergePolicy:
-    """How fragments become a profile.
+class Reading:
+    """By which policy people are read, over which data sets."""
 
-    stitching: "graph" follows the links of the identity, "none" reads it alone. Attributes are
-    timestamp-ordered: of two values of one name that of the later record counts.
-    """
-
-    stitching: Stitching = "graph"
+    policy: MergePolicy = field(default_factory=MergePolicy)
+    ordering: Ordering = field(default_factory=Ordering)
+    records: Sequence[Dataset] = (ATTRIBUTES,)
+    """Data sets with attributes."""
+    now: tuple[int, ...] = ()
+    """Event time of each person where values grow too old; may be left out elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +41,20 @@ class Stored:
     fragment: bytes | None
     edges: Edges
     served: bytes | None
-    attributes: bytes | None
+    attributes: Records = ()
     interests: bytes | None = None
     memberships: bytes | None = None
+
+    def sources(self) -> list[Source]:
+        """What each data set knows. Raises StoreMisconfigured."""
+        try:
+            return [Source(self.identity, d, stored_facts(data)) for d, data in self.attributes]
+        except AttributesError as error:
+            raise StoreMisconfigured(f"{error}") from None
+
+
+_OF_SERVED = ("scores", "open_examples", "cluster", "engagement")
+"""Fields that are read from the served row."""
 
 
 async def fetch(
@@ -47,7 +62,7 @@ async def fetch(
     keys: Keys,
     starts: Sequence[Identity],
     selection: Selection,
-    policy: MergePolicy,
+    reading: Reading,
 ) -> list[list[Stored]]:
     """For each start, what is stored of the identities of its profile, itself first.
 
@@ -59,9 +74,9 @@ async def fetch(
         missing = {i: None for profile in profiles for i in profile if i not in known}
         if not missing:
             return [[known[identity] for identity in profile] for profile in profiles]
-        for stored in await _fetch_rows(link, keys, list(missing), selection):
+        for stored in await _fetch_rows(link, keys, list(missing), selection, reading.records):
             known[stored.identity] = stored
-        if policy.stitching == "graph":
+        if reading.policy.stitching == "graph":
             profiles = [_reached(start, known) for start in starts]
 
 
@@ -70,20 +85,25 @@ def _reached(start: Identity, known: Mapping[Identity, Stored]) -> list[Identity
 
 
 async def _fetch_rows(
-    link: Link, keys: Keys, identities: Sequence[Identity], selection: Selection
+    link: Link,
+    keys: Keys,
+    identities: Sequence[Identity],
+    selection: Selection,
+    datasets: Sequence[Dataset],
 ) -> list[Stored]:
     shards = shard_of(murmur2(identities), keys.shards).tolist()
     groups: dict[int, list[Identity]] = {}
     for identity, shard in zip(identities, shards, strict=True):
         groups.setdefault(shard, []).append(identity)
-    served = selection.wants("scores") or selection.wants("open_examples")
+    served = any(map(selection.wants, _OF_SERVED))
     interests = selection.wants("affinities")
     audiences = selection.wants("audiences")
     commands = []
     for shard, ids in groups.items():
         mget: list[bytes | str | int] = ["MGET", *keys.fragments(shard, [(i, EVENTS) for i in ids])]
         mget += keys.edges(shard, ids)
-        mget += keys.attributes(shard, [(i, ATTRIBUTES) for i in ids])
+        for dataset in datasets:
+            mget += keys.attributes(shard, [(i, dataset) for i in ids])
         mget += keys.served(shard, ids) if served else []
         mget += keys.interests(shard, ids) if interests else []
         mget += keys.memberships(shard, ids) if audiences else []
@@ -92,11 +112,26 @@ async def _fetch_rows(
     stored = []
     for ids, values in zip(groups.values(), replies, strict=True):
         n = len(ids)
-        f, e, a = values[:n], values[n : 2 * n], values[2 * n : 3 * n]
+        f, e = values[:n], values[n : 2 * n]
+        rest = (2 + len(datasets)) * n
+        a = _by_identity(values[2 * n : rest], datasets, n)
         parts = (served, interests, audiences)
-        asked = iter([values[at : at + n] for at in range(3 * n, len(values), n)])
+        asked = iter([values[at : at + n] for at in range(rest, len(values), n)])
         none = [None] * n
         v, things, u = (next(asked) if wanted else none for wanted in parts)
         rows = zip(ids, f, e, v, a, things, u, strict=True)
         stored += [Stored(i, f, Edges.decode(e), s, t, k, m) for i, f, e, s, t, k, m in rows]
     return stored
+
+
+def _by_identity(
+    values: Sequence[bytes | None], datasets: Sequence[Dataset], n: int
+) -> list[Records]:
+    """Values data set by data set to those that there are of each of n identities."""
+    if len(datasets) == 1:
+        (only,) = datasets
+        return [((only, data),) if data else () for data in values]
+    return [
+        [(d, data) for d, data in zip(datasets, values[i::n], strict=True) if data]
+        for i in range(n)
+    ]

@@ -13,6 +13,7 @@ from afflux.attributes import AttributeRecord, Value
 from afflux.candidates import Candidates
 from afflux.codes import Code
 from afflux.columns import I64
+from afflux.datasets import misfit
 from afflux.findings import escape, explain
 from afflux.names import Identity
 from afflux.validation import Rules, check
@@ -22,11 +23,20 @@ from streams.event_columns import read_events
 from streams.framing import texts
 from streams.placeholders import placeholders
 
+NO_FIELDS: Mapping[str, str] = {}
+
 
 def read_attributes(
-    batch: pa.RecordBatch, offsets: I64, append_time: I64, rules: Rules
+    batch: pa.RecordBatch,
+    offsets: I64,
+    append_time: I64,
+    rules: Rules,
+    fields: Mapping[str, str] = NO_FIELDS,
 ) -> list[tuple[Identity | None, AttributeRecord | Fault]]:
-    """A record or a fault for each row, with the primary identity where one can be read."""
+    """A record or a fault for each row, with the primary identity where one can be read.
+
+    fields: declared ones of the data set; without any all attributes are taken.
+    """
     events = read_events(batch, append_time)
     candidates = replace(events.candidates, id_length=np.ones(len(events.candidates), np.int32))
     rules = replace(rules, horizon_ms=1 << 60)
@@ -47,7 +57,7 @@ def read_attributes(
         else:
             attributes = {p["key"]: p["value"] for p in pairs}
             timestamp = int(candidates.timestamp[i])
-            record = _record(int(offsets[i]), timestamp, identity, attributes)
+            record = _record(int(offsets[i]), timestamp, identity, attributes, fields)
         found.append((identity, record))
     return found
 
@@ -68,14 +78,21 @@ def _rejected(candidates: Candidates, rules: Rules, row: int, code: int) -> Faul
 
 
 def _record(
-    offset: int, timestamp: int, identity: Identity, attributes: Mapping[str, Value]
+    offset: int,
+    timestamp: int,
+    identity: Identity,
+    attributes: Mapping[str, Value],
+    fields: Mapping[str, str],
 ) -> AttributeRecord | Fault:
     if timestamp <= 0:
         return Fault(Code.timestamp_horizon, "/timestamp", "not after 1970-01-01")
-    return attribute_fault(attributes) or AttributeRecord(offset, timestamp, identity, attributes)
+    fault = attribute_fault(attributes, fields)
+    return fault or AttributeRecord(offset, timestamp, identity, attributes)
 
 
-def attribute_fault(attributes: Mapping[str, Value]) -> Fault | None:
+def attribute_fault(
+    attributes: Mapping[str, Value], fields: Mapping[str, str] = NO_FIELDS
+) -> Fault | None:
     """The first attribute that cannot be kept; None if all can."""
     for name, value in attributes.items():
         pointer = f"/attributes/{escape(name)}"
@@ -83,4 +100,7 @@ def attribute_fault(attributes: Mapping[str, Value]) -> Fault | None:
             return Fault(Code.invalid_attributes, pointer, "an attribute has no name")
         if isinstance(value, float) and not math.isfinite(value):
             return Fault(Code.invalid_attributes, pointer, f"{value} is not a finite number")
+        why = misfit(fields, name, value)
+        if why:
+            return Fault(Code.invalid_attributes, pointer, why)
     return None

@@ -7,7 +7,7 @@ infrastructure: `RegistryUnavailable`, when a writer schema cannot be asked for 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,11 +17,12 @@ import schemas
 from afflux.attributes import AttributeBatch, AttributeRecord
 from afflux.codes import Code
 from afflux.columns import I64, EventColumns
+from afflux.event_types import BUILT_IN, EventTypes
 from afflux.findings import explain
 from afflux.outcome import Batch, Control
 from afflux.shards import murmur2, partition_of
 from afflux.validation import check
-from streams.attribute_rows import read_attributes, tombstone
+from streams.attribute_rows import NO_FIELDS, read_attributes, tombstone
 from streams.avro_faults import Fault
 from streams.bad_records import BadRecord, Limits, Rejections, mirrored
 from streams.columns_codec import CodecName
@@ -55,7 +56,8 @@ class Decoder:
     """Decodes batches of the input topics.
 
     secret: key of the signatures of control records; without one none is accepted.
-    codec: "auto", "pyruhvro" or "fastavro". lookup: schemas by fingerprint.
+    codec: "auto", "pyruhvro" or "fastavro". lookup: schemas by fingerprint. types: what models tell
+    apart of event types.
     """
 
     def __init__(
@@ -65,7 +67,9 @@ class Decoder:
         registry: Registry | None = None,
         codec: CodecName = "auto",
         lookup: Lookup = schemas.by_fingerprint,
+        types: EventTypes = BUILT_IN,
     ) -> None:
+        self._types = types
         self._limits = limits
         self._rules = limits.rules
         self._lookup = lookup
@@ -120,8 +124,13 @@ class Decoder:
         there = np.repeat([r.partition for r in many], [len(r) for r in many])
         return events if (home == there).all() else None
 
-    def attributes(self, records: RecordBatch) -> tuple[AttributeBatch, list[BadRecord]]:
-        """A batch of `profile-attributes`. A null value removes the record of its key."""
+    def attributes(
+        self, records: RecordBatch, topic: int = 1, fields: Mapping[str, str] = NO_FIELDS
+    ) -> tuple[AttributeBatch, list[BadRecord]]:
+        """A batch of a record data set. A null value removes the record of its key.
+
+        topic: its number in positions. fields: those that the data set declares, if it does.
+        """
         bad = Rejections(records, self._limits)
         kept: dict[int, AttributeRecord] = {}
 
@@ -140,12 +149,12 @@ class Decoder:
         for group in self._groups(records, bad):
             for rows, batch in self._decode("ProfileAttributes", records, group, bad):
                 offsets, times = records.offsets[rows], records.timestamps[rows]
-                read = read_attributes(batch, offsets, times, self._rules)
+                read = read_attributes(batch, offsets, times, self._rules, fields)
                 for i, (identity, record) in zip(rows.tolist(), read, strict=True):
                     put(i, record, identity)
         found = bad.found()
         ordered = [kept[i] for i in sorted(kept)]
-        return AttributeBatch(1, records.base, records.end, ordered, mirrored(found)), found
+        return AttributeBatch(topic, records.base, records.end, ordered, mirrored(found)), found
 
     def _groups(self, records: RecordBatch, bad: Rejections) -> list[_Group]:
         """Values that are there by frame; those too large or without a frame are bad."""
@@ -198,7 +207,7 @@ class Decoder:
         self, records: RecordBatch, group: _Group, bad: Rejections
     ) -> Iterator[EventPart]:
         for rows, batch in self._decode("ExperienceEvent", records, group, bad):
-            events = read_events(batch, records.timestamps[rows])
+            events = read_events(batch, records.timestamps[rows], self._types)
             codes = check(events.candidates, self._rules)
             nobody = placeholders(events, self._rules.placeholders)
             for place, fault in nobody.items():

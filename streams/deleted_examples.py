@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from afflux.codes import Code
 from afflux.columns import Bool
 from afflux.examples import ExampleColumns
-from afflux.names import EVENTS
+from afflux.names import EVENTS, Identity
+from afflux.position import Position
 from afflux.rows import deleted_at_of
 from profile_store.contract import RowRequest, ShardStore
 
@@ -21,22 +23,41 @@ from profile_store.contract import RowRequest, ShardStore
 async def without_deleted(store: ShardStore, examples: ExampleColumns) -> ExampleColumns:
     """The examples that were opened after the last delete of their identity.
 
-    One round trip. Raises StoreUnavailable.
+    One round trip, and another for shards that have ever seen a control record, since only those
+    can have deleted anybody. Raises StoreUnavailable.
     """
-    if not len(examples):
+    rows = _by_identity(examples)
+    shards = await _with_controls(store, list(rows))
+    if not shards:
         return examples
-    rows: dict[int, list[int]] = {}
-    for i, shard in enumerate(examples.shard.tolist()):
-        rows.setdefault(shard, []).append(i)
     requests = [
-        RowRequest(shard, fragments=[(examples.identities[i], EVENTS) for i in at])
-        for shard, at in rows.items()
+        RowRequest(shard, fragments=[(who, EVENTS) for who in rows[shard]]) for shard in shards
     ]
     keep = np.ones(len(examples), np.bool_)
-    for at, reply in zip(rows.values(), await store.read(requests), strict=True):
-        deleted = np.array([deleted_at_of(fragment) for fragment in reply.fragments], np.int64)
-        keep[at] = (deleted == 0) | (examples.open_ts[at] > deleted)
+    for shard, reply in zip(shards, await store.read(requests), strict=True):
+        for at, fragment in zip(rows[shard].values(), reply.fragments, strict=True):
+            deleted = deleted_at_of(fragment)
+            if deleted:
+                keep[at] = examples.open_ts[at] > deleted
     return examples if keep.all() else _take(examples, keep)
+
+
+def _by_identity(examples: ExampleColumns) -> dict[int, dict[Identity, list[int]]]:
+    rows: dict[int, dict[Identity, list[int]]] = {}
+    for i, (shard, who) in enumerate(
+        zip(examples.shard.tolist(), examples.identities, strict=True)
+    ):
+        rows.setdefault(shard, {}).setdefault(who, []).append(i)
+    return rows
+
+
+async def _with_controls(store: ShardStore, shards: list[int]) -> list[int]:
+    positions = await store.read([RowRequest(shard) for shard in shards])
+    return [
+        reply.shard
+        for reply in positions
+        if reply.position and Position.decode(reply.position).counters[Code.control]
+    ]
 
 
 def _take(examples: ExampleColumns, keep: Bool) -> ExampleColumns:

@@ -17,7 +17,7 @@ from afflux.candidates import NO_TIME
 from afflux.findings import explain
 from afflux.names import Identity
 from afflux.validation import Rules, check
-from streams.attribute_rows import attribute_fault
+from streams.attribute_rows import NO_FIELDS, attribute_fault
 from streams.control_codec import encode_control
 from streams.event_columns import DecodedEvents, read_events
 from streams.example_codec import decode_training_examples, encode_training_examples
@@ -69,15 +69,22 @@ def encode_event_columns(batch: pa.RecordBatch, checked: bool = True) -> list[by
     return writer("ExperienceEvent").write(batch)
 
 
-def encode_attributes(rows: Sequence[Mapping[str, Any]], checked: bool = True) -> list[bytes]:
-    """Attribute records from dictionaries. Raises EncodeError as `encode_events` does."""
+def encode_attributes(
+    rows: Sequence[Mapping[str, Any]],
+    checked: bool = True,
+    fields: Mapping[str, str] = NO_FIELDS,
+) -> list[bytes]:
+    """Attribute records from dictionaries. Raises EncodeError as `encode_events` does.
+
+    fields: those that the data set declares; without any all attributes are taken.
+    """
     batch = writer("ProfileAttributes").columns(rows)
     if checked:
         events = _read(batch)
         known = np.ones(len(events.candidates), np.int32)
         _check(replace(events, candidates=replace(events.candidates, id_length=known)), Rules())
         for index, row in enumerate(rows):
-            fault = attribute_fault(row.get("attributes", {}))
+            fault = attribute_fault(row.get("attributes", {}), fields)
             if fault is not None:
                 raise EncodeError(index, fault.pointer, fault.message, fault.code)
     return writer("ProfileAttributes").write(batch)

@@ -5,7 +5,7 @@ AffluxError
     registry.RegistryUnavailable   nor does the schema registry
   TopicsUnfit         topics are missing, or not partitioned as the planes need them
   TooManyFailures     a partition failed unexpectedly again and again; exit code 1
-  ports.Rewind, ports.StopPartition   raised by planes
+  ports.Rewind, ports.StopPartition, ports.TopicsChanged   raised by planes
 """
 
 from __future__ import annotations

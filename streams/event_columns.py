@@ -15,15 +15,8 @@ import pyarrow as pa
 import xxhash
 
 from afflux.candidates import Candidates, amounts, quantities
-from afflux.columns import (
-    F64,
-    I32,
-    I64,
-    KIND_OF_EVENT_TYPE,
-    U8,
-    U64,
-    Bool,
-)
+from afflux.columns import F64, I32, I64, U8, U64, Bool
+from afflux.event_types import BUILT_IN, EventTypes
 from afflux.mentions import NO_MENTIONS, Mentions
 from streams.arrow_numpy import (
     booleans,
@@ -38,7 +31,8 @@ from streams.arrow_numpy import (
 from streams.event_mentions import About, read_mentions
 from streams.framing import texts
 
-_KINDS: dict[str | None, int] = {name: int(kind) for name, kind in KIND_OF_EVENT_TYPE.items()}
+_FEW = 24
+"""The codes of so few types are found faster one by one than as a dictionary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +46,12 @@ class DecodedEvents:
     primary: I32
     """Element that is the primary identity of each row; -1 where there is none."""
     kind: U8
-    types: Sequence[str | None]
-    """Empty where the writer has none."""
     about: About | None
     """None where no event can mention anything."""
+    code: U8 | None = None
+    """As `EventColumns.code`; so are the next two."""
+    type_of: I32 | None = None
+    type_names: Sequence[str] = ()
 
     @property
     def identities(self) -> pa.StringArray:
@@ -83,10 +79,14 @@ class EventPart:
     link_identity: I32
     links: Sequence[bytes]
     mentions: Mentions
-    types: Sequence[str | None]
+    code: U8 | None = None
+    type_of: I32 | None = None
+    type_names: Sequence[str] = ()
 
 
-def read_events(batch: pa.RecordBatch, append_time: I64) -> DecodedEvents:
+def read_events(
+    batch: pa.RecordBatch, append_time: I64, types: EventTypes = BUILT_IN
+) -> DecodedEvents:
     """Columns of all rows, before any rule. `append_time` is of each row."""
     n = batch.num_rows
     order = nested(batch, "commerce", "order")
@@ -130,18 +130,20 @@ def read_events(batch: pa.RecordBatch, append_time: I64) -> DecodedEvents:
     primary = row if _is_one_each(row, n) else _primary(row, child(members, "primary"), n)
     details = _given(nested(batch, "web", "webPageDetails"))
     about = None if items is None and details is None else About(items, item_row, details)
-    types = () if event_type is None else event_type.to_pylist()
-    return DecodedEvents(candidates, ids, names, primary, _kinds(types, n), types, about)
+    codes, type_of, names_of_types = _typed(event_type, n, types.codes)
+    kind, code = types.split(codes)
+    return DecodedEvents(
+        candidates, ids, names, primary, kind, about, code, type_of, names_of_types
+    )
 
 
 def select(events: DecodedEvents, rows: I64, valid: Bool) -> EventPart:
     """The valid rows; `rows` is the place of each row in the record batch."""
     candidates, names = events.candidates, events.names
     keep = slice(None) if np.count_nonzero(valid) == len(valid) else valid.nonzero()[0]
-    ids, types = texts(events.ids), events.types
+    ids = texts(events.ids)
     if not isinstance(keep, slice):
         ids = [ids[i] for i in keep.tolist()]
-        types = [types[i] for i in keep.tolist()] if types else ()
     codes: dict[bytes, int] = {}
     identity = [codes.setdefault(names[k], len(codes)) for k in events.primary[keep].tolist()]
     link_event, link_identity, links = _links(events, valid)
@@ -159,7 +161,9 @@ def select(events: DecodedEvents, rows: I64, valid: Bool) -> EventPart:
         link_identity=link_identity,
         links=links,
         mentions=_mentions(events, valid),
-        types=types,
+        code=None if events.code is None else events.code[keep],
+        type_of=None if events.type_of is None else events.type_of[keep],
+        type_names=events.type_names,
     )
 
 
@@ -243,7 +247,20 @@ def _hashes(ids: Sequence[bytes]) -> U64:
     return hashes
 
 
-def _kinds(types: Sequence[str | None], n: int) -> U8:
-    if not types:
-        return np.zeros(n, np.uint8)
-    return np.array([_KINDS.get(name, 0) for name in types], np.uint8)
+def _typed(
+    event_type: pa.Array | None, n: int, codes: Mapping[str, int]
+) -> tuple[U8, I32 | None, Sequence[str]]:
+    """What models tell apart; the type as it was given by its place in the last, -1 for null."""
+    if event_type is None:
+        return np.zeros(n, np.uint8), None, ()
+    if n < _FEW:
+        known: dict[str, int] = {}
+        said = event_type.to_pylist()
+        place = [-1 if name is None else known.setdefault(name, len(known)) for name in said]
+        names, of = list(known), np.array(place, np.int32)
+    else:
+        coded = event_type.dictionary_encode()
+        names = coded.dictionary.to_pylist()
+        of = coded.indices.fill_null(-1).to_numpy()
+    found = np.array([*(codes.get(name, 0) for name in names), 0], np.uint8)
+    return found[of], of, names

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
-from afflux.columns import I32, Bool, EventColumns, empty_events
+from afflux.columns import I32, I64, U8, Bool, EventColumns, empty_events
 from afflux.mentions import joined
 from afflux.names import Identity
 from afflux.shards import murmur2
 from streams.event_columns import EventPart
 from streams.records import RecordBatch
+
+T = TypeVar("T", str, bytes)
 
 
 def assemble(parts: Sequence[EventPart], records: RecordBatch) -> EventColumns:
@@ -31,13 +34,15 @@ def assemble(parts: Sequence[EventPart], records: RecordBatch) -> EventColumns:
         id_hash=part.id_hash,
         event_ids=[i.decode() for i in part.ids],
         kind=part.kind,
+        code=part.code,
         amount=part.amount,
         quantity=part.quantity,
         link_event=part.link_event,
         link_identity=part.link_identity,
         link_names=[Identity(i) for i in part.links],
         mentions=part.mentions,
-        event_types=part.types,
+        type_of=part.type_of,
+        type_names=part.type_names,
     )
 
 
@@ -83,13 +88,14 @@ def _merge(parts: Sequence[EventPart]) -> EventPart:
     links, names = _unify([(p.link_identity, p.links) for p in parts])
     link_codes, linked = recode(links[link_order])
     ids = [i for p in parts for i in p.ids]
-    types = [name for p in parts for name in p.types or [None] * len(p.row)]
+    types, type_names = _unify([(_typed(p), p.type_names) for p in parts])
     return EventPart(
         row=row[order],
         timestamp=np.concatenate([p.timestamp for p in parts])[order],
         id_hash=np.concatenate([p.id_hash for p in parts])[order],
         ids=[ids[i] for i in order.tolist()],
         kind=np.concatenate([p.kind for p in parts])[order],
+        code=_codes(parts, order),
         amount=np.concatenate([p.amount for p in parts])[order],
         quantity=np.concatenate([p.quantity for p in parts])[order],
         identity=codes,
@@ -98,15 +104,26 @@ def _merge(parts: Sequence[EventPart]) -> EventPart:
         link_identity=link_codes,
         links=[names[i] for i in linked],
         mentions=joined([p.mentions for p in parts], [len(p.row) for p in parts]).moved(place),
-        types=[types[i] for i in order.tolist()],
+        type_of=types[order],
+        type_names=type_names,
     )
 
 
-def _unify(parts: Sequence[tuple[I32, Sequence[bytes]]]) -> tuple[I32, list[bytes]]:
+def _codes(parts: Sequence[EventPart], order: I64) -> U8 | None:
+    if all(p.code is None for p in parts):
+        return None
+    return np.concatenate([p.kind if p.code is None else p.code for p in parts])[order]
+
+
+def _typed(part: EventPart) -> I32:
+    return np.full(len(part.row), -1, np.int32) if part.type_of is None else part.type_of
+
+
+def _unify(parts: Sequence[tuple[I32, Sequence[T]]]) -> tuple[I32, list[T]]:
     """Codes of all parts into one list of names."""
-    known: dict[bytes, int] = {}
+    known: dict[T, int] = {}
     codes = []
-    for part, names in parts:
-        table = np.array([known.setdefault(n, len(known)) for n in names], np.int32)
+    for part, texts in parts:
+        table = np.array([*(known.setdefault(text, len(known)) for text in texts), -1], np.int32)
         codes.append(table[part])
     return np.concatenate(codes), list(known)

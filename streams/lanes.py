@@ -27,7 +27,7 @@ from profile_store.errors import StoreUnavailable
 from streams.errors import BrokerUnavailable
 from streams.metrics import PlaneMetrics
 from streams.ownership import Ownership, Source
-from streams.ports import TP, Plane, Rewind, StopPartition
+from streams.ports import TP, Plane, Rewind, StopPartition, TopicsChanged
 from streams.records import RecordBatch, joined
 from streams.settings import StreamSettings
 
@@ -47,7 +47,7 @@ class Lanes:
     """Drives one plane. All of it runs in the worker's event loop.
 
     `halted` is done when the worker must stop: with StopPartition, or with the last of too many
-    unexpected errors.
+    unexpected errors. With TopicsChanged it goes on with another consumer.
     """
 
     def __init__(
@@ -264,7 +264,7 @@ class Lanes:
                     self.log.warning("the once-a-second work waits: %s", error)
                 away = True
                 continue
-            except StopPartition as stop:
+            except (StopPartition, TopicsChanged) as stop:
                 self.halt(stop)
             except Exception:
                 self.log.exception("the once-a-second work of %s failed", self.name)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from prometheus_client import Gauge
 
 from afflux.names import ModelName
+from models.figures import Figures
 from models.model_learner import Counts
 from models.segments import ALL
 from models.snapshot import Snapshot
@@ -48,19 +49,18 @@ class LearnerMetrics:
         """So many were of people who were deleted, and were not learned."""
         self._metrics.learner_forgotten.inc(count)
 
-    def published(
-        self,
-        snapshots: Iterable[Snapshot],
-        costs: Mapping[ModelName, Mapping[str, float]] | None = None,
-    ) -> None:
-        """These are in the store now; costs: of each model's recipes, µs an example."""
+    def published(self, snapshots: Iterable[Snapshot]) -> None:
+        """These are in the store now."""
         for snapshot in snapshots:
             self._metrics.snapshots.labels(snapshot.model).inc()
             self._published = max(self._published, snapshot.offset)
-            self._show_quality(snapshot)
-            self._show_parts(snapshot)
-            self._show_contenders(snapshot, (costs or {}).get(snapshot.model, {}))
         self._show_lag()
+
+    def told(self, snapshot: Snapshot, figures: Figures, costs: Mapping[str, float]) -> None:
+        """How good a model is; costs: of its recipes, µs an example."""
+        self._show_quality(snapshot, figures)
+        self._show_parts(snapshot, figures)
+        self._show_contenders(snapshot, costs)
 
     def released(self) -> None:
         """Another worker learns from now on: what was known here would only grow old."""
@@ -71,7 +71,7 @@ class LearnerMetrics:
             metrics.model_held, metrics.challenger_figure, metrics.recipe_cost,
         ):  # fmt: skip
             gauge.clear()
-        for gauge in self._figures().values():
+        for gauge in self._gauges().values():
             gauge.clear()
         self._end = self._published
         self._show_lag()
@@ -79,21 +79,21 @@ class LearnerMetrics:
     def _show_lag(self) -> None:
         self._lag.set(max(0, self._end - self._published))
 
-    def _show_quality(self, snapshot: Snapshot) -> None:
-        name, known = snapshot.model, snapshot.metrics
+    def _show_quality(self, snapshot: Snapshot, figures: Figures) -> None:
+        name, known = snapshot.model, figures.metrics
         self._metrics.model_examples.labels(name).set(snapshot.examples)
         self._metrics.model_trusted.labels(name).set(snapshot.trusted)
-        for figure, gauge in self._figures().items():
+        for figure, gauge in self._gauges().items():
             value = known.get(f"recent_{figure}", known.get(figure))
             if value is not None:
                 gauge.labels(name).set(value)
 
-    def _show_parts(self, snapshot: Snapshot) -> None:
+    def _show_parts(self, snapshot: Snapshot, figures: Figures) -> None:
         name, metrics = snapshot.model, self._metrics
-        for segment, figures in {ALL: snapshot.metrics, **snapshot.segments}.items():
-            for figure, value in figures.items():
+        for segment, known in {ALL: figures.metrics, **figures.segments}.items():
+            for figure, value in known.items():
                 metrics.model_figure.labels(name, segment, figure).set(value)
-        _, recent = snapshot.curves.get(ALL, ([], []))
+        _, recent = figures.curves.get(ALL, ([], []))
         for i, (_, probability, share) in enumerate(recent):
             metrics.model_calibration.labels(name, i, "probability").set(probability)
             metrics.model_calibration.labels(name, i, "share").set(share)
@@ -111,6 +111,6 @@ class LearnerMetrics:
             for figure, value in figures.items():
                 metrics.challenger_figure.labels(name, challenger, figure).set(value)
 
-    def _figures(self) -> dict[str, Gauge]:
+    def _gauges(self) -> dict[str, Gauge]:
         metrics = self._metrics
         return {"auc": metrics.model_auc, "mae": metrics.model_mae, "ece": metrics.model_ece}

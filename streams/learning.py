@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from afflux.catalog import Catalog
-from afflux.limits import DAY_MS
-from afflux.names import ModelName
+from afflux.names import Identity, ModelName
 from models import cluster_log
 from models.cluster_log import CLUSTERS, ClusterLog, ClusterSnapshot
 from models.commands import Command
@@ -25,28 +25,30 @@ from models.history import Entry
 from models.learner import Learner, Schedule, slices
 from models.learners import Engine
 from models.roster import Rules
-from models.snapshot import Snapshot, SnapshotError, decode_stored, encode, version_name, version_of
+from models.snapshot import Snapshot, SnapshotError, decode_stored, version_name
 from profile_store.contract import ShardStore
 from profile_store.errors import StoreError
-from profile_store.keys import current_key, snapshot_key
+from profile_store.keys import current_key
 from streams.deleted_examples import without_deleted
-from streams.encoding import encode_model_update
 from streams.errors import BrokerUnavailable
 from streams.example_codec import ExampleDecoder
 from streams.learner_metrics import LearnerMetrics
 from streams.metrics import Metrics
-from streams.model_commands import places_of_commands, read_command
-from streams.model_news import about, model_update
-from streams.ports import TP, Delivery, LogRange, Message, StopPartition
+from streams.model_commands import places_of_others, read_command
+from streams.ports import TP, Delivery, LogRange, StopPartition
+from streams.publishing import Publisher
 from streams.records import RecordBatch
-from streams.topics import MODEL_UPDATES, TRAINING_EXAMPLES
+from streams.topics import TRAINING_EXAMPLES
 from streams.updates import DecodeError
 
 log = logging.getLogger("afflux.learn")
 
 _LOG: TP = (TRAINING_EXAMPLES.name, 0)
-_SLICE = 128
-"""Examples learned at a time, about a millisecond; then the event loop has its turn."""
+_SLICE = 256
+"""Examples learned at a time, some milliseconds; then the event loop has its turn."""
+
+_FEW = 512
+"""Fewer examples than this wait for more, as long as `spacing_s` says."""
 
 _LAST_WORDS_S = 1.0
 
@@ -83,12 +85,15 @@ class LearnPlane:
         metrics: LearnerMetrics | None = None,
         rules: Rules | None = None,
         secret: bytes = b"",
+        spacing_s: float = 0.0,
     ) -> None:
-        """rules: of promotion and rollback. secret: of commands; without it none is obeyed."""
+        """rules: of promotion and rollback. secret: of commands; without it none is obeyed.
+
+        spacing_s: so long after the last examples the next few are learned at the earliest. Their
+        labels are days old, and each call costs all models the same whatever it brings.
+        """
         self._store = store
-        self._delivery = delivery
         self._monotonic = monotonic
-        self._wall_ms = wall_ms
         self._features = catalog.features
         self._decoder = ExampleDecoder(catalog.dimension, catalog.layout)
         self._learner = Learner(
@@ -96,13 +101,13 @@ class LearnPlane:
             clock=time.perf_counter,
         )  # fmt: skip
         self._secret = secret
-        self._told: dict[ModelName, Snapshot] = {}
-        """The snapshots that were published or loaded last."""
+        self._spacing_s, self._rested_at = spacing_s, -math.inf
         self._clusters = ClusterLog(catalog.models, catalog.features)
         self._metrics = metrics or LearnerMetrics(Metrics())
+        self._publisher = Publisher(store, delivery, monotonic, wall_ms, self._metrics, _LOG[1])
         self._lock = asyncio.Lock()
         self._owned = False
-        self._unreadable = self._snapshots = self._forgotten = 0
+        self._unreadable = self._forgotten = 0
 
     @property
     def topics(self) -> Sequence[str]:
@@ -120,7 +125,7 @@ class LearnPlane:
             unknown_model=self._learner.unknown,
             unreadable=self._unreadable,
             forgotten=self._forgotten,
-            snapshots=self._snapshots,
+            snapshots=self._publisher.count,
             offset=self._learner.offset,
             metrics={name: m.metrics() for name, m in self._learner.models.items()},
         )
@@ -144,25 +149,33 @@ class LearnPlane:
                 )
             except SnapshotError as error:
                 raise _unusable(error) from error
-            self._owned, self._told = True, dict(snapshots)
+            self._owned = True
+            self._publisher.restored(snapshots)
             self._metrics.assigned(offset, here.end)
         log.info("learning goes on at offset %d, %s", offset, _describe(snapshots))
         return {_LOG: offset}
 
     async def process(self, records: RecordBatch) -> None:
         """Test on the examples, learn them, obey commands in their place, publish when due."""
+        rest_s = self._rested_at - self._monotonic()
+        if rest_s > 0 and len(records) < _FEW:
+            await asyncio.sleep(rest_s)
         async with self._lock:
             at = 0
-            for place in places_of_commands(records.values):
+            for place in places_of_others(records.values):
                 await self._learn(records, at, place)
                 self._learner.advance(records.base + place)
-                await self._obey(records, place)
+                if records.values[place] is None:
+                    self._forget(records.keys[place])
+                else:
+                    await self._obey(records, place)
                 at = place + 1
             await self._learn(records, at, len(records))
             self._learner.advance(records.end)
             counts = {name: m.counts for name, m in self._learner.models.items()}
             self._metrics.learned(records.end, counts)
             await self._publish_if_due()
+            self._rested_at = self._monotonic() + self._spacing_s
 
     async def _learn(self, records: RecordBatch, base: int, end: int) -> None:
         examples = self._decoder.decode(records.values[base:end])
@@ -185,6 +198,12 @@ class LearnPlane:
         self._unreadable += count
         self._metrics.unreadable(count)
 
+    def _forget(self, key: bytes | None) -> None:
+        """A null value: whoever the key names was deleted, or may not be scored."""
+        if key:
+            self._learner.forget(Identity(key))
+            self._clusters.forget(Identity(key))
+
     async def _obey(self, records: RecordBatch, place: int) -> None:
         """Carry out the command at this place, and publish what came of it at once."""
         value, offset = records.values[place] or b"", records.base + place
@@ -202,6 +221,7 @@ class LearnPlane:
             self._learner.advance(offset + 1)
             self._tell_news()
             await self._publish()
+            await self._publisher.tell()
 
     async def _stored(self, command: Command) -> bytes | None:
         if not command.version:
@@ -218,6 +238,7 @@ class LearnPlane:
         async with self._lock:
             if self._owned:
                 await self._publish_if_due()
+                await self._publisher.tell_if_due()
 
     async def revoked(self, partitions: Sequence[int]) -> None:
         """Publish what is not published yet if that is quick, then let go."""
@@ -233,6 +254,8 @@ class LearnPlane:
             async with asyncio.timeout(_LAST_WORDS_S), self._lock:
                 if self._owned and self._learner.changed:
                     await self._publish()
+                if self._owned:
+                    await self._publisher.tell()
         except (TimeoutError, StoreError, BrokerUnavailable) as error:
             log.warning("what was learned last is not published (%r); it is learned again", error)
         finally:
@@ -244,43 +267,11 @@ class LearnPlane:
             await self._publish()
 
     async def _publish(self) -> None:
-        """Snapshots to the store first, so that whoever hears of one can read it."""
-        news, snapshots, now = [], self._learner.snapshots(), self._wall_ms()
-        for snapshot in snapshots:
-            name, data = snapshot.model, encode(snapshot)
-            version = version_of(data)
-            keep = _is_milestone(self._told.get(name), snapshot)
-            said = about(snapshot, now, self._learner.models[name].costs)
-            await self._store.put_snapshot(name, version_name(version), data, said, keep)
-            self._told[name] = snapshot
-            value = model_update(snapshot, version, _LOG[1], now)
-            news.append(Message(MODEL_UPDATES.name, name.encode(), value))
-        self._snapshots += len(news)
-        news.append(await self._publish_clusters())
-        self._learner.published(self._monotonic())
+        snapshots = self._learner.snapshots()
+        clusters = self._clusters.snapshot(self._learner.offset, self._learner.topic_id)
         costs = {name: model.costs for name, model in self._learner.models.items()}
-        self._metrics.published(snapshots, costs)
-        await self._delivery.send(news)
-
-    async def _publish_clusters(self) -> Message:
-        snapshot = self._clusters.snapshot(self._learner.offset, self._learner.topic_id)
-        data = cluster_log.encode(snapshot)
-        version = version_of(data)
-        await self._store.put_snapshot(CLUSTERS, version_name(version), data)
-        key = snapshot_key(CLUSTERS, version_name(version))
-        value = encode_model_update(
-            {
-                "model": CLUSTERS,
-                "version": version_name(version),
-                "examples": snapshot.openings,
-                "metrics": snapshot.metrics,
-                "snapshot": key.decode(),
-                "offsets": {str(_LOG[1]): snapshot.offset},
-                "trusted": snapshot.clustering is not None,
-                "publishedAt": self._wall_ms(),
-            }
-        )
-        return Message(MODEL_UPDATES.name, CLUSTERS.encode(), value)
+        await self._publisher.publish(snapshots, clusters, costs)
+        self._learner.published(self._monotonic())
 
     async def _current_clusters(self) -> ClusterSnapshot | None:
         (version,) = await self._store.current_snapshots([CLUSTERS])
@@ -312,13 +303,6 @@ def _is_bad(entry: Entry) -> bool:
     if entry.kind == "drift":
         return entry.figures["loss_after"] > entry.figures["loss_before"]
     return entry.kind in ("rollback", "refusal")
-
-
-def _is_milestone(before: Snapshot | None, now: Snapshot) -> bool:
-    """Whether a snapshot is kept for longer: the first, the first of a day, and turning points."""
-    if before is None or before.time // DAY_MS != now.time // DAY_MS:
-        return True
-    return before.history != now.history
 
 
 def _unusable(error: SnapshotError) -> StopPartition:

@@ -41,9 +41,12 @@ def command_message(command: Command, secret: bytes, issued_at: int) -> Message:
     return Message(TRAINING_EXAMPLES.name, key, value, PARTITION, [(SIGNATURE, signature)])
 
 
-def places_of_commands(values: Sequence[bytes | None]) -> list[int]:
-    """Which of these records of `training-examples` are commands."""
-    return [i for i, value in enumerate(values) if value is not None and value[:10] in _FRAMES]
+def places_of_others(values: Sequence[bytes | None]) -> list[int]:
+    """Which of these records of `training-examples` are no examples.
+
+    Commands, and null values: people to forget.
+    """
+    return [i for i, value in enumerate(values) if value is None or value[:10] in _FRAMES]
 
 
 def read_command(

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from models.cluster_log import CLUSTERS, ClusterSnapshot
+from models.figures import Figures
 from models.snapshot import Snapshot, version_name
 from profile_store.keys import snapshot_key
 from streams.encoding import encode_model_update
@@ -13,7 +15,9 @@ from streams.encoding import encode_model_update
 _ENTRIES = 8
 
 
-def model_update(snapshot: Snapshot, version: int, partition: int, published_at: int) -> bytes:
+def model_update(
+    snapshot: Snapshot, figures: Figures, version: int, partition: int, published_at: int
+) -> bytes:
     """The value of `model-updates`; published_at in ms since epoch."""
     name = version_name(version)
     return encode_model_update(
@@ -21,7 +25,7 @@ def model_update(snapshot: Snapshot, version: int, partition: int, published_at:
             "model": snapshot.model,
             "version": name,
             "examples": snapshot.examples,
-            "metrics": dict(snapshot.metrics),
+            "metrics": dict(figures.metrics),
             "snapshot": snapshot_key(snapshot.model, name).decode(),
             "offsets": {str(partition): snapshot.offset},
             "trusted": snapshot.trusted,
@@ -31,15 +35,15 @@ def model_update(snapshot: Snapshot, version: int, partition: int, published_at:
             "drifts": snapshot.drifts[0],
             "entries": [entry.as_json() for entry in snapshot.history[-_ENTRIES:]],
             "segments": [
-                {"segment": segment, "figures": dict(figures)}
-                for segment, figures in snapshot.segments.items()
+                {"segment": segment, "figures": dict(of_segment)}
+                for segment, of_segment in figures.segments.items()
             ],
             "calibration": [
                 {
                     "segment": segment, "recent": recent, "examples": examples,
                     "probability": probability, "share": share,
                 }
-                for segment, curves in snapshot.curves.items()
+                for segment, curves in figures.curves.items()
                 for recent, points in zip((False, True), curves, strict=True)
                 for examples, probability, share in points
             ],
@@ -52,8 +56,30 @@ def model_update(snapshot: Snapshot, version: int, partition: int, published_at:
     )  # fmt: skip
 
 
+def clusters_update(
+    snapshot: ClusterSnapshot, version: int, partition: int, published_at: int
+) -> bytes:
+    """The value of `model-updates` for the clusters; published_at in ms since epoch."""
+    name = version_name(version)
+    return encode_model_update(
+        {
+            "model": CLUSTERS,
+            "version": name,
+            "examples": snapshot.openings,
+            "metrics": snapshot.metrics,
+            "snapshot": snapshot_key(CLUSTERS, name).decode(),
+            "offsets": {str(partition): snapshot.offset},
+            "trusted": snapshot.clustering is not None,
+            "publishedAt": published_at,
+        }
+    )
+
+
 def about(snapshot: Snapshot, published_at: int, cost_us: Mapping[str, float]) -> bytes:
-    """What the registry says of a snapshot, as JSON; cost_us: of each recipe, µs an example."""
+    """What the registry says of a snapshot, as JSON; cost_us: of each recipe, µs an example.
+
+    Figures are not among it: they are computed from the snapshot by whoever asks.
+    """
     said: dict[str, Any] = {
         "examples": snapshot.examples,
         "offset": snapshot.offset,
@@ -66,7 +92,6 @@ def about(snapshot: Snapshot, published_at: int, cost_us: Mapping[str, float]) -
         "champion": snapshot.champion,
         "held": snapshot.held,
         "trusted": snapshot.trusted,
-        "metrics": dict(snapshot.metrics),
         "cost_us": {name: round(cost, 3) for name, cost in cost_us.items()},
     }
     return json.dumps(said, separators=(",", ":"), sort_keys=True).encode()

@@ -41,6 +41,10 @@ class StopPartition(AffluxError):
     """
 
 
+class TopicsChanged(AffluxError):
+    """Raised by `Plane.tick`: other topics are to be read, so the consumer is to be made anew."""
+
+
 class Plane(Protocol):
     """Enrich or learn. All methods run in the worker's event loop.
 

@@ -11,6 +11,7 @@ from afflux.names import ModelName
 from afflux.scoring import LinearScorer, LinearSnapshot, untrained
 from models import cluster_log
 from models.cluster_log import CLUSTERS
+from models.envelope import FRONT, Cut
 from models.snapshot import SnapshotError, decode_scoring, version_name, version_of
 from profile_store.contract import ShardStore
 
@@ -66,7 +67,7 @@ class SnapshotSource:
         return self._current
 
     async def _adopt(self, name: ModelName, version: str) -> bool:
-        data = await self._store.snapshot(name, version)
+        data = await self._store.snapshot(name, version, 0 if name == CLUSTERS else FRONT)
         if data is None:  # replaced and dropped meanwhile: the next look finds its successor
             return False
         self._seen[name] = version
@@ -76,13 +77,21 @@ class SnapshotSource:
                     raise SnapshotError("its content is not what its name says")
                 self._clusters = cluster_log.decode(data, self._features).clustering
                 return True
-            snapshot = decode_scoring(data, self._features)
+            snapshot = await self._read(name, version, data)
             self._check(name, version, snapshot)
         except SnapshotError as error:
             log.error("snapshot %s of %s is not used: %s", version, name, error)
             return False
         self._snapshots[name] = snapshot
         return True
+
+    async def _read(self, name: ModelName, version: str, start: bytes) -> LinearSnapshot:
+        """A snapshot from its first bytes, nearly always; from all of it where those are few."""
+        try:
+            return decode_scoring(start, self._features)
+        except Cut:
+            whole = await self._store.snapshot(name, version)
+            return decode_scoring(whole or start, self._features)
 
     def _check(self, name: ModelName, version: str, snapshot: LinearSnapshot) -> None:
         if version_name(snapshot.version) != version:

@@ -62,7 +62,8 @@ AUDIENCE_UPDATES = Topic(
     "enrich", "subscribers",
 )  # fmt: skip
 TRAINING_EXAMPLES = Topic(
-    "training-examples", "model", ("TrainingExample", "ModelCommand"), "delete",
+    "training-examples", "model; identity of whom to forget (null value)",
+    ("TrainingExample", "ModelCommand"), "delete",
     "enrich, afflux models (commands)", "learn", partitions=1, retention_ms=30 * DAY_MS,
 )  # fmt: skip
 MODEL_UPDATES = Topic(

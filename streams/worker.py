@@ -22,7 +22,7 @@ from streams.errors import BrokerUnavailable, TopicsUnfit
 from streams.garbage import collected_now_and_then
 from streams.logs import quiet_libraries
 from streams.metrics import Metrics
-from streams.ports import Plane, StopPartition
+from streams.ports import Plane, StopPartition, TopicsChanged
 from streams.settings import StreamSettings
 
 log = logging.getLogger("afflux.worker")
@@ -99,6 +99,8 @@ class Keeper:
             app = create_app(self._settings, self._name, self._plane, self._metrics, self._admin)
             try:
                 await self._run(app)
+            except TopicsChanged as reason:
+                log.info("%s starts another consumer: %s", self._name, reason)
             except StopPartition as reason:
                 log.error("%s stopped: %s", self._name, reason)
                 self._stop.set()

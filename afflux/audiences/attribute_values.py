@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from afflux.attributes import Value, stored_record
-from afflux.names import Identity
+from afflux.attributes import Facts, Value, stored_facts
+from afflux.merge_policy import Ordering, Source
+from afflux.names import Dataset, Identity
 
-Stored = tuple[Identity, bytes]
-"""Whose, and the stored form of the attributes."""
+Stored = tuple[Identity, Dataset, bytes]
+"""Whose, of which data set, and the stored form of the attributes."""
 
 MOST = 50_000
 """Records that are kept."""
@@ -19,27 +20,26 @@ class AttributeValues:
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
-        self._read: dict[bytes, tuple[int, Mapping[str, Value]]] = {}
+        self._read: dict[bytes, tuple[Facts, Mapping[str, Value]]] = {}
 
     def one(self, data: bytes) -> Mapping[str, Value]:
-        """Of a person with one identity. Raises AttributesError."""
+        """Of a person with one identity in one data set. Raises AttributesError."""
         return self._record(data)[1]
 
-    def of(self, stored: Sequence[Stored]) -> Mapping[str, Value]:
-        """Of one person with these identities: of two values of one name the later record's.
-
-        Raises AttributesError.
-        """
-        records = sorted(
-            ((self._record(data), identity) for identity, data in stored),
-            key=lambda found: (found[0][0], found[1]),
+    def of(self, stored: Sequence[Stored], ordering: Ordering, now: int) -> Mapping[str, Value]:
+        """Of one person with these identities at event time `now`. Raises AttributesError."""
+        if len(stored) == 1 and stored[0][1] not in ordering.ttl_ms:
+            return self.one(stored[0][2])
+        return ordering.merged(
+            (Source(i, dataset, self._record(data)[0]) for i, dataset, data in stored), now
         )
-        return {name: value for (_, values), _ in records for name, value in values.items()}
 
-    def _record(self, data: bytes) -> tuple[int, Mapping[str, Value]]:
+    def _record(self, data: bytes) -> tuple[Facts, Mapping[str, Value]]:
         found = self._read.get(data)
         if found is None:
             if len(self._read) >= self._most:
                 self._read.clear()
-            found = self._read[data] = stored_record(data)
+            facts = stored_facts(data)
+            values = {name: value for name, (_, value) in facts.items()}
+            found = self._read[data] = facts, values
         return found

@@ -48,6 +48,8 @@ class Cut:
     ts: I64
     kind: U8
     addends: Addends
+    code: U8
+    """`EventColumns.codes`."""
 
 
 class Feature(Protocol):

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from math import ldexp
+from typing import Any
 
 from afflux.features.powers import POWERS
 from afflux.interests.rules import DEFAULT_RULES
@@ -71,6 +72,40 @@ def interests_at(
             for thing, weight, text in islice(things, count[s]):
                 of.add(thing, ldexp(weight / divisor, up), text)
     return {s: merged[s].strongest(kept[s], content) for s in Subject}
+
+
+def everything(row: bytes) -> dict[str, Any]:
+    """One stored row, readable: every slot in its order, and what the row says of itself.
+
+    weight: as it is stored, on the base of its subject: a value at `t` is
+    weight * 2^(64 * base - t / half-life). Raises RowError for a damaged row.
+
+    >>> from afflux.interests.storage import HEAD
+    >>> import numpy as np
+    >>> head = np.zeros(1, HEAD)
+    >>> head["version"] = 1
+    >>> sorted(everything(head.tobytes())["things"]) == sorted(s.name.lower() for s in Subject)
+    True
+    """
+    head, slots, texts, data = decode([row])
+    content = data.tobytes()
+    things = iter(zip(slots["weight"].tolist(), texts.tolist(), strict=True))
+    found: dict[str, list[dict[str, Any]]] = {}
+    for subject, count in zip(Subject, head["count"][0].tolist(), strict=True):
+        found[subject.name.lower()] = [
+            {
+                "id": _text(content[id_at : id_at + id_size]),
+                "name": _text(content[name_at : name_at + name_size]),
+                "weight": weight,
+            }
+            for weight, (id_at, name_at, id_size, name_size) in islice(things, count)
+        ]
+    return {
+        "things": found,
+        "base": head["base"][0].tolist(),
+        "half_life_days": head["half_life"][0].tolist(),
+        "last_offset": int(head["last_offset"][0]),
+    }
 
 
 def _scale(base: int, half_life: int, at: int) -> tuple[float, int]:

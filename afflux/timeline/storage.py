@@ -60,7 +60,7 @@ HEAD = np.dtype(
 
 _HEAD = struct.Struct("<qqBBHBB")
 _MONEY = struct.Struct("<dd")
-_CODES: dict[str | None, int] = {name: code for code, name in enumerate(TYPES, 1)}
+_CODES = {name: code for code, name in enumerate(TYPES, 1)}
 _KEPT = (Subject.PRODUCT, Subject.PAGE)
 
 
@@ -95,16 +95,12 @@ class Bodies(NamedTuple):
 def bodies(events: EventColumns, index: I64) -> Bodies:
     """The stored form of the events at `index`."""
     at, n = index.tolist(), len(index)
-    names, types = events.event_ids, events.event_types
+    names = events.event_ids
     ids = [names[i].encode() for i in at]
-    said = [types[i] for i in at] if len(types) else [None] * n
-    codes = [_CODES.get(name, 0) for name in said]
-    texts = [_cut(name) if name and not c else b"" for c, name in zip(codes, said, strict=True)]
     head, money = np.zeros(n, HEAD), np.empty((n, 2), "<f8")
-    head["offset"], head["ts"], head["type"] = events.offset[index], events.timestamp[index], codes
+    head["offset"], head["ts"] = events.offset[index], events.timestamp[index]
     head["id_size"] = list(map(len, ids))
-    if any(texts):
-        head["type_size"] = list(map(len, texts))
+    texts = _types(events, index, head)
     money[:, 0], money[:, 1] = events.amount[index], events.quantity[index]
     head["money"] = valued = (money != 0).any(axis=1)
     count, things, end = _things(events.mentions, index, len(events))
@@ -161,6 +157,20 @@ def decode(entry: bytes) -> Entry:
 def _text(entry: bytes, at: int, size: int) -> tuple[str, int]:
     """And where the next part begins."""
     return entry[at : at + size].decode("utf-8", "replace"), at + size
+
+
+def _types(events: EventColumns, index: I64, head: NDArray[np.void]) -> list[bytes]:
+    """Types that have no number, by event; numbers and sizes go into the heads."""
+    if events.type_of is None:
+        return [b""] * len(index)
+    of, names = events.type_of[index], events.type_names
+    codes = [_CODES.get(name, 0) for name in names]
+    texts = [b"" if code else _cut(name) for code, name in zip(codes, names, strict=True)]
+    head["type"] = np.array([*codes, 0], np.uint8)[of]
+    if not any(texts):
+        return [b""] * len(index)
+    head["type_size"] = np.array([*map(len, texts), 0], np.uint8)[of]
+    return [texts[i] if i >= 0 else b"" for i in of.tolist()]
 
 
 def _cut(name: str) -> bytes:

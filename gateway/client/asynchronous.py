@@ -5,13 +5,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import httpx
 
-from gateway.client import wire
-from gateway.client.errors import Refused, Unavailable
+from gateway.client import asking, wire
+from gateway.client.errors import Unavailable
 from gateway.client.event_stream import EventStream, ScoreEvent
+from gateway.client.shapes import (
+    Affinity,
+    Audience,
+    Clusters,
+    Dossier,
+    Forecasts,
+    Health,
+    Identities,
+    Key,
+    Members,
+    Model,
+    Preview,
+    Profile,
+    Receipt,
+    Similar,
+)
+from gateway.client.wire import T
 
 
 class AsyncClient:
@@ -39,18 +56,12 @@ class AsyncClient:
         fields: Iterable[str] | None = None,
         at: int | None = None,
         fresh: bool = False,
-    ) -> dict[str, Any] | None:
+    ) -> Profile | None:
         """The profile of a person by any identity; None if nothing is known.
 
         fresh: with scores made anew, for `at` or for where event time stands.
         """
-        try:
-            found: dict[str, Any] = await self._ask(wire.profile(namespace, id, fields, at, fresh))
-        except Refused as error:
-            if error.status == 404:
-                return None
-            raise
-        return found
+        return await self._ask(asking.profile((namespace, id), fields, at, fresh))
 
     async def profiles(
         self,
@@ -58,21 +69,133 @@ class AsyncClient:
         fields: Iterable[str] | None = None,
         at: int | None = None,
         fresh: bool = False,
-    ) -> list[dict[str, Any] | None]:
+    ) -> list[Profile | None]:
         """Profiles of many (namespace, id), in their order."""
-        found: list[dict[str, Any] | None] = (
-            await self._ask(wire.lookup(people, fields, at, fresh))
-        )["profiles"]
-        return found
+        return await self._ask(asking.lookup(people, fields, at, fresh))
 
-    async def models(self) -> list[dict[str, Any]]:
+    async def affinities(
+        self, namespace: str, id: str, at: int | None = None
+    ) -> dict[str, list[Affinity]] | None:
+        """What a person is interested in, by kind, the strongest first; None: nobody knows them."""
+        return await self._ask(asking.affinities((namespace, id), at))
+
+    async def similar(
+        self,
+        namespace: str,
+        id: str,
+        limit: int = 10,
+        by: Literal["interests", "cluster"] | None = None,
+    ) -> Similar | None:
+        """Who is most like a person, of a sample of people; None: nobody knows the person.
+
+        by: what is compared; None: interests where there are any.
+        """
+        return await self._ask(asking.similar((namespace, id), limit, by))
+
+    async def models(self) -> list[Model]:
         """All models with their quality."""
-        found: list[dict[str, Any]] = (await self._ask(wire.Asked("GET", "/v1/models")))["models"]
-        return found
+        return await self._ask(asking.models())
+
+    async def model(self, name: str) -> Model | None:
+        """One model with its quality; None if there is none of that name."""
+        return await self._ask(asking.model(name))
+
+    async def clusters(self) -> Clusters:
+        """The audience clusters."""
+        return await self._ask(asking.clusters())
+
+    async def forecasts(self, segment: str | None = None) -> Forecasts:
+        """Events and revenue of the next seven days; of one segment, or of all."""
+        return await self._ask(asking.forecasts(segment))
+
+    async def audiences(self) -> list[Audience]:
+        """All audiences, each with its rule and how many are in it."""
+        return await self._ask(asking.audiences())
+
+    async def audience(self, name: str) -> Audience | None:
+        """One audience; None if there is none of that name."""
+        return await self._ask(asking.audience(name))
+
+    async def save_audience(
+        self, name: str, rule: str, attributes: Mapping[str, str] | None = None
+    ) -> int:
+        """Save a rule in CEL, new or changed; the version of all audiences that this makes.
+
+        attributes: types (bool, int, double, string) of those that it names and that were not
+        declared yet. Raises Refused: its `errors` have the place in the rule.
+        """
+        return await self._ask(asking.save_audience(name, rule, attributes))
+
+    async def delete_audience(self, name: str) -> int:
+        """Delete an audience. Raises Refused: 404, or 409 where another one names it."""
+        return await self._ask(asking.delete_audience(name))
+
+    async def preview(
+        self, rule: str, attributes: Mapping[str, str] | None = None, people: int = 10_000
+    ) -> Preview:
+        """What a rule would do with at most so many people as they are now; nothing is saved."""
+        return await self._ask(asking.preview(rule, attributes, people))
+
+    async def members_page(
+        self, audience: str, limit: int = 100, cursor: str | None = None
+    ) -> Members:
+        """A page of members; its `next` is the cursor of the next one."""
+        return await self._ask(asking.members(audience, limit, cursor))
+
+    async def members(self, audience: str, page: int = 1_000) -> AsyncIterator[str]:
+        """All identities that are in an audience, read page by page while they are iterated."""
+        cursor: str | None = None
+        while True:
+            found = await self.members_page(audience, page, cursor)
+            for identity in found["members"]:
+                yield identity
+            cursor = found["next"]
+            if cursor is None:
+                return
+
+    async def overlap(self, one: str, other: str) -> int:
+        """How many identities are in both audiences."""
+        return await self._ask(asking.overlap(one, other))
 
     async def send(self, events: Sequence[Mapping[str, Any]]) -> int:
         """Hand in events; how many are in Kafka then: all. After Unavailable send them again."""
-        return int((await self._ask(wire.events(events)))["accepted"])
+        return await self._ask(asking.events(events))
+
+    async def export(self, namespace: str, id: str) -> Dossier | None:
+        """All that is kept of a person; None where nothing is."""
+        return await self._ask(asking.export((namespace, id)))
+
+    async def delete(self, namespace: str, id: str) -> str:
+        """Ask that a person be forgotten, with all identities; the receipt."""
+        return await self._ask(asking.delete((namespace, id)))
+
+    async def receipt(self, receipt: str) -> Receipt:
+        """How far a delete is, and what was done where."""
+        return await self._ask(asking.receipt(receipt))
+
+    async def consent(self, namespace: str, id: str, *, scoring: bool) -> str:
+        """Say whether a person may be scored; the receipt."""
+        return await self._ask(asking.consent((namespace, id), scoring))
+
+    async def identities(self, namespace: str, id: str) -> Identities | None:
+        """A person's links, explained; None where no link was ever seen."""
+        return await self._ask(asking.identities((namespace, id)))
+
+    async def link(self, one: tuple[str, str], other: tuple[str, str]) -> int:
+        """Say that two (namespace, id) belong to one person; how many ends are told: 2."""
+        return await self._ask(asking.linked(one, other, True))
+
+    async def unlink(self, one: tuple[str, str], other: tuple[str, str]) -> int:
+        """Say that two (namespace, id) do not belong together."""
+        return await self._ask(asking.linked(one, other, False))
+
+    async def keys(self) -> list[Key]:
+        """All API keys, without anything that lets them in."""
+        return await self._ask(asking.keys())
+
+    async def health(self) -> Health:
+        """Which parts of the gateway answer. Raises Unavailable where it is not ready."""
+        return await self._ask(asking.health())
 
     async def scores(
         self,
@@ -86,7 +209,7 @@ class AsyncClient:
         profile: only this person, as `namespace:id`. last_id: the id of the event to go on after.
         Raises Refused, with 409 where the log of `last_id` is gone.
         """
-        state, asked = EventStream(last_id), wire.stream(profile, models, from_start)
+        state, asked = EventStream(last_id), asking.stream(profile, models, from_start)
         while True:
             try:
                 async for event in self._read(asked, state):
@@ -114,20 +237,20 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
-    async def _ask(self, asked: wire.Asked) -> Any:
+    async def _ask(self, asked: wire.Asked[T]) -> T:
         try:
             response = await self._http.request(
                 asked.method,
                 asked.path,
                 params=asked.parameters,
                 content=asked.body,
-                headers={"Content-Type": "application/json"} if asked.body else None,
+                headers=asked.headers,
             )
         except httpx.HTTPError as error:
             raise wire.lost(error) from error
-        return wire.answer(response)
+        return asked.answer(response)
 
-    async def _read(self, asked: wire.Asked, state: EventStream) -> AsyncIterator[ScoreEvent]:
+    async def _read(self, asked: wire.Asked[Any], state: EventStream) -> AsyncIterator[ScoreEvent]:
         async with self._http.stream(
             asked.method,
             asked.path,

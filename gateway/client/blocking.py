@@ -5,13 +5,30 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import httpx
 
-from gateway.client import wire
-from gateway.client.errors import Refused, Unavailable
+from gateway.client import asking, wire
+from gateway.client.errors import Unavailable
 from gateway.client.event_stream import EventStream, ScoreEvent
+from gateway.client.shapes import (
+    Affinity,
+    Audience,
+    Clusters,
+    Dossier,
+    Forecasts,
+    Health,
+    Identities,
+    Key,
+    Members,
+    Model,
+    Preview,
+    Profile,
+    Receipt,
+    Similar,
+)
+from gateway.client.wire import T
 
 
 class Client:
@@ -39,18 +56,12 @@ class Client:
         fields: Iterable[str] | None = None,
         at: int | None = None,
         fresh: bool = False,
-    ) -> dict[str, Any] | None:
+    ) -> Profile | None:
         """The profile of a person by any identity; None if nothing is known.
 
         fresh: with scores made anew, for `at` or for where event time stands.
         """
-        try:
-            found: dict[str, Any] = self._ask(wire.profile(namespace, id, fields, at, fresh))
-        except Refused as error:
-            if error.status == 404:
-                return None
-            raise
-        return found
+        return self._ask(asking.profile((namespace, id), fields, at, fresh))
 
     def profiles(
         self,
@@ -58,21 +69,130 @@ class Client:
         fields: Iterable[str] | None = None,
         at: int | None = None,
         fresh: bool = False,
-    ) -> list[dict[str, Any] | None]:
+    ) -> list[Profile | None]:
         """Profiles of many (namespace, id), in their order."""
-        found: list[dict[str, Any] | None] = self._ask(wire.lookup(people, fields, at, fresh))[
-            "profiles"
-        ]
-        return found
+        return self._ask(asking.lookup(people, fields, at, fresh))
 
-    def models(self) -> list[dict[str, Any]]:
+    def affinities(
+        self, namespace: str, id: str, at: int | None = None
+    ) -> dict[str, list[Affinity]] | None:
+        """What a person is interested in, by kind, the strongest first; None: nobody knows them."""
+        return self._ask(asking.affinities((namespace, id), at))
+
+    def similar(
+        self,
+        namespace: str,
+        id: str,
+        limit: int = 10,
+        by: Literal["interests", "cluster"] | None = None,
+    ) -> Similar | None:
+        """Who is most like a person, of a sample of people; None: nobody knows the person.
+
+        by: what is compared; None: interests where there are any.
+        """
+        return self._ask(asking.similar((namespace, id), limit, by))
+
+    def models(self) -> list[Model]:
         """All models with their quality."""
-        found: list[dict[str, Any]] = self._ask(wire.Asked("GET", "/v1/models"))["models"]
-        return found
+        return self._ask(asking.models())
+
+    def model(self, name: str) -> Model | None:
+        """One model with its quality; None if there is none of that name."""
+        return self._ask(asking.model(name))
+
+    def clusters(self) -> Clusters:
+        """The audience clusters."""
+        return self._ask(asking.clusters())
+
+    def forecasts(self, segment: str | None = None) -> Forecasts:
+        """Events and revenue of the next seven days; of one segment, or of all."""
+        return self._ask(asking.forecasts(segment))
+
+    def audiences(self) -> list[Audience]:
+        """All audiences, each with its rule and how many are in it."""
+        return self._ask(asking.audiences())
+
+    def audience(self, name: str) -> Audience | None:
+        """One audience; None if there is none of that name."""
+        return self._ask(asking.audience(name))
+
+    def save_audience(
+        self, name: str, rule: str, attributes: Mapping[str, str] | None = None
+    ) -> int:
+        """Save a rule in CEL, new or changed; the version of all audiences that this makes.
+
+        attributes: types (bool, int, double, string) of those that it names and that were not
+        declared yet. Raises Refused: its `errors` have the place in the rule.
+        """
+        return self._ask(asking.save_audience(name, rule, attributes))
+
+    def delete_audience(self, name: str) -> int:
+        """Delete an audience. Raises Refused: 404, or 409 where another one names it."""
+        return self._ask(asking.delete_audience(name))
+
+    def preview(
+        self, rule: str, attributes: Mapping[str, str] | None = None, people: int = 10_000
+    ) -> Preview:
+        """What a rule would do with at most so many people as they are now; nothing is saved."""
+        return self._ask(asking.preview(rule, attributes, people))
+
+    def members_page(self, audience: str, limit: int = 100, cursor: str | None = None) -> Members:
+        """A page of members; its `next` is the cursor of the next one."""
+        return self._ask(asking.members(audience, limit, cursor))
+
+    def members(self, audience: str, page: int = 1_000) -> Iterator[str]:
+        """All identities that are in an audience, read page by page while they are iterated."""
+        cursor: str | None = None
+        while True:
+            found = self.members_page(audience, page, cursor)
+            yield from found["members"]
+            cursor = found["next"]
+            if cursor is None:
+                return
+
+    def overlap(self, one: str, other: str) -> int:
+        """How many identities are in both audiences."""
+        return self._ask(asking.overlap(one, other))
 
     def send(self, events: Sequence[Mapping[str, Any]]) -> int:
         """Hand in events; how many are in Kafka then: all. After Unavailable send them again."""
-        return int(self._ask(wire.events(events))["accepted"])
+        return self._ask(asking.events(events))
+
+    def export(self, namespace: str, id: str) -> Dossier | None:
+        """All that is kept of a person; None where nothing is."""
+        return self._ask(asking.export((namespace, id)))
+
+    def delete(self, namespace: str, id: str) -> str:
+        """Ask that a person be forgotten, with all identities; the receipt."""
+        return self._ask(asking.delete((namespace, id)))
+
+    def receipt(self, receipt: str) -> Receipt:
+        """How far a delete is, and what was done where."""
+        return self._ask(asking.receipt(receipt))
+
+    def consent(self, namespace: str, id: str, *, scoring: bool) -> str:
+        """Say whether a person may be scored; the receipt."""
+        return self._ask(asking.consent((namespace, id), scoring))
+
+    def identities(self, namespace: str, id: str) -> Identities | None:
+        """A person's links, explained; None where no link was ever seen."""
+        return self._ask(asking.identities((namespace, id)))
+
+    def link(self, one: tuple[str, str], other: tuple[str, str]) -> int:
+        """Say that two (namespace, id) belong to one person; how many ends are told: 2."""
+        return self._ask(asking.linked(one, other, True))
+
+    def unlink(self, one: tuple[str, str], other: tuple[str, str]) -> int:
+        """Say that two (namespace, id) do not belong together."""
+        return self._ask(asking.linked(one, other, False))
+
+    def keys(self) -> list[Key]:
+        """All API keys, without anything that lets them in."""
+        return self._ask(asking.keys())
+
+    def health(self) -> Health:
+        """Which parts of the gateway answer. Raises Unavailable where it is not ready."""
+        return self._ask(asking.health())
 
     def scores(
         self,
@@ -86,7 +206,7 @@ class Client:
         profile: only this person, as `namespace:id`. last_id: the id of the event to go on after.
         Raises Refused, with 409 where the log of `last_id` is gone.
         """
-        state, asked = EventStream(last_id), wire.stream(profile, models, from_start)
+        state, asked = EventStream(last_id), asking.stream(profile, models, from_start)
         while True:
             try:
                 yield from self._read(asked, state)
@@ -113,20 +233,20 @@ class Client:
     ) -> None:
         self.close()
 
-    def _ask(self, asked: wire.Asked) -> Any:
+    def _ask(self, asked: wire.Asked[T]) -> T:
         try:
             response = self._http.request(
                 asked.method,
                 asked.path,
                 params=asked.parameters,
                 content=asked.body,
-                headers={"Content-Type": "application/json"} if asked.body else None,
+                headers=asked.headers,
             )
         except httpx.HTTPError as error:
             raise wire.lost(error) from error
-        return wire.answer(response)
+        return asked.answer(response)
 
-    def _read(self, asked: wire.Asked, state: EventStream) -> Iterator[ScoreEvent]:
+    def _read(self, asked: wire.Asked[Any], state: EventStream) -> Iterator[ScoreEvent]:
         with self._http.stream(
             asked.method,
             asked.path,

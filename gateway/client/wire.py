@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import quote
+from typing import Any, Generic, TypeVar, cast
 
 import httpx
 
@@ -14,16 +12,33 @@ from gateway.client.errors import ApiError, Refused, Unavailable
 from gateway.client.event_stream import EventStream
 
 Parameters = dict[str, str | list[str]]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A request."""
+class Asked(Generic[T]):
+    """A request. read: what is wanted of the answer. none: 404 is None, not an error."""
 
     method: str
     path: str
     parameters: Parameters | None = None
     body: bytes | None = None
+    read: Callable[[Any], T] | None = None
+    none: bool = False
+
+    @property
+    def headers(self) -> dict[str, str] | None:
+        """Headers that this request has beside the usual ones."""
+        return {"Content-Type": "application/json"} if self.body else None
+
+    def answer(self, response: httpx.Response) -> T:
+        """What the body says. Raises ApiError."""
+        if response.status_code < 300:
+            found = response.json()
+            return cast(T, found) if self.read is None else self.read(found)
+        if self.none and response.status_code == 404:
+            return cast(T, None)
+        raise error_of(response)
 
 
 def headers(key: str | None) -> dict[str, str]:
@@ -31,62 +46,9 @@ def headers(key: str | None) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"} if key else {}
 
 
-def profile(
-    namespace: str, id: str, fields: Iterable[str] | None, at: int | None, fresh: bool
-) -> Asked:
-    """One profile."""
-    parameters: Parameters = {}
-    if fields is not None:
-        parameters["fields"] = ",".join(fields)
-    if at is not None:
-        parameters["at"] = str(at)
-    if fresh:
-        parameters["fresh"] = "true"
-    return Asked("GET", f"/v1/profiles/{quote(namespace, '')}/{quote(id, '')}", parameters)
-
-
-def lookup(
-    people: Iterable[tuple[str, str]],
-    fields: Iterable[str] | None,
-    at: int | None,
-    fresh: bool,
-) -> Asked:
-    """Many profiles."""
-    body: dict[str, Any] = {"people": [{"namespace": n, "id": i} for n, i in people]}
-    if fields is not None:
-        body["fields"] = list(fields)
-    if at is not None:
-        body["at"] = at
-    if fresh:
-        body["fresh"] = True
-    return Asked("POST", "/v1/profiles/lookup", body=json.dumps(body).encode())
-
-
-def events(given: Sequence[Mapping[str, Any]]) -> Asked:
-    """Events in."""
-    return Asked("POST", "/v1/events", body=json.dumps(list(given)).encode())
-
-
-def stream(given: str | None, models: Iterable[str], from_start: bool) -> Asked:
-    """Score updates."""
-    parameters: Parameters = {"model": list(models)}
-    if given is not None:
-        parameters["profile"] = given
-    if from_start:
-        parameters["from_start"] = "true"
-    return Asked("GET", "/v1/scores/stream", parameters)
-
-
 def resume(state: EventStream) -> dict[str, str]:
     """Headers with which a stream goes on."""
     return {"Last-Event-ID": state.last_id} if state.last_id else {}
-
-
-def answer(response: httpx.Response) -> Any:
-    """What the body says. Raises ApiError."""
-    if response.status_code < 300:
-        return response.json()
-    raise error_of(response)
 
 
 def error_of(response: httpx.Response) -> ApiError:

@@ -11,10 +11,11 @@ from gateway.routes.privacy import privacy
 from gateway.routes.profiles import profiles
 from gateway.routes.quality import quality
 from gateway.routes.scores import scores
+from gateway.routes.similar import similar
 
 ROUTERS = (
-    profiles, quality, audiences, clusters, forecasts, events, scores, privacy, identities, keys,
-    health,
+    similar, profiles, quality, audiences, clusters, forecasts, events, scores, privacy,
+    identities, keys, health,
 )  # fmt: skip
 
 __all__ = ["ROUTERS"]

@@ -13,6 +13,7 @@ from rich.table import Table
 from launcher.compose import registry_of, stream_settings
 from launcher.connect import with_kafka
 from launcher.console import out, plain, print_json
+from launcher.declared import declared_or_built_in
 from launcher.errors import LauncherError
 from launcher.settings import Settings
 
@@ -92,7 +93,8 @@ def replay(
     """
     from launcher.commands.rekey import Rekeyer, key_reader
     from launcher.copying import Copy
-    from streams.topics import INPUT_TOPICS, dead_letters
+    from streams.dataset_topics import inputs
+    from streams.topics import dead_letters
 
     wanted, places = _codes(code), set(where or ())
     for one in places:
@@ -103,7 +105,7 @@ def replay(
         for missing in sorted(places - known):
             raise _no_letter(missing)
     rekeyer = Rekeyer(settings.partitions, key_reader(registry_of(settings.registry)))
-    for topic in INPUT_TOPICS:
+    for topic in inputs(declared_or_built_in(settings)):
 
         def choose(records: Sequence[Record]) -> Iterable[Copied | None]:
             return [_replayed(record, wanted, places, rekeyer) for record in records]
@@ -119,9 +121,11 @@ def replay(
 
 def read_letters(settings: Settings, codes: set[str]) -> Iterator[DeadLetter]:
     """All dead letters that the topics have, of these codes (none: of all)."""
-    from streams.dead_letters import read_dead_letters
+    from streams.dead_letters import dead_letter_topics, read_dead_letters
 
-    for letter in read_dead_letters(stream_settings(settings)):
+    known = declared_or_built_in(settings).by_number
+    topics = dead_letter_topics(one.topic for one in known)
+    for letter in read_dead_letters(stream_settings(settings), topics):
         if not codes or letter.code.name in codes:
             yield letter
 

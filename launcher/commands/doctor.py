@@ -57,31 +57,33 @@ def _secret(settings: Settings) -> Iterator[Finding]:
 
 def _servers(settings: Settings) -> Iterator[Finding]:
     from launcher.compose import redis_options, stream_settings
+    from launcher.declared import declared_or_built_in
     from launcher.doctor.kafka import check_kafka
     from launcher.doctor.store import check_store
     from streams.admin import Admin
     from streams.errors import BrokerUnavailable
     from streams.ports import TP, LogRange
-    from streams.topics import INPUT_TOPICS
 
     logs: dict[TP, LogRange] = {}
+    datasets = declared_or_built_in(settings)
     start = "start everything with `afflux up`, or set "
     if not settings.kafka.bootstrap:
         yield bad("kafka", "no address is known", start + "AFFLUX_KAFKA_BOOTSTRAP")
     else:
         admin = Admin(stream_settings(settings), settings.kafka.timeout_s)
-        findings = list(check_kafka(admin, settings.partitions, settings.kafka.bootstrap))
+        brokers = settings.kafka.bootstrap
+        findings = list(check_kafka(admin, settings.partitions, brokers, datasets))
         yield from findings
         if all(finding.state != "bad" for finding in findings):
             try:
-                logs = admin.log_ranges([t.name for t in INPUT_TOPICS])
+                logs = admin.log_ranges([one.topic for one in datasets.by_number])
             except BrokerUnavailable as error:
                 yield bad("kafka", str(error))
     if not settings.redis.url.get_secret_value():
         yield bad("redis", "no address is known", start + "AFFLUX_REDIS_URL")
     else:
         options = redis_options(settings)
-        yield from asyncio.run(check_store(options, settings.partitions, logs))
+        yield from asyncio.run(check_store(options, settings.partitions, logs, datasets))
 
 
 def _print(finding: Finding) -> None:

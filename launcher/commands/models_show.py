@@ -43,14 +43,16 @@ def show(
             print_json(known.as_json(segments))
     elif segments:
         from launcher.model_history import curve_table, segments_table
+        from models.figures import figures_of
 
         for known in found:
             out().print(f"[bold]{known.spec.name}[/]: {known.spec.outcome.describe()}")
             if known.snapshot is None:
                 out().print("no snapshot yet")
                 continue
-            out().print(segments_table(known.snapshot))
-            curve = curve_table(known.snapshot)
+            figures = figures_of(known.snapshot)
+            out().print(segments_table(figures))
+            curve = curve_table(figures)
             if curve is not None:
                 out().print("calibration of the recent examples", curve)
     else:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from enum import StrEnum
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from afflux.datasets import BUILT_IN, Declaration
+from afflux.names import Dataset
 from launcher.compose import stream_settings
 from launcher.connect import with_kafka
 from launcher.console import plain, report, say
@@ -18,22 +20,21 @@ from launcher.errors import LauncherError
 
 if TYPE_CHECKING:
     from launcher.json_lines import Encode, Encoded, Problem
+    from launcher.settings import Settings
 
 _MOST_SHOWN = 20
-
-
-class Into(StrEnum):
-    """What the lines are."""
-
-    events = "events"
-    attributes = "attributes"
 
 
 def produce(
     file: Annotated[Path, typer.Argument(help="JSON lines; - for standard input.")],
     into: Annotated[
-        Into, typer.Option(help="Experience events, or attribute records of a CRM.")
-    ] = Into.events,
+        str,
+        typer.Option(
+            metavar="DATASET",
+            help="`events`, `attributes` (records of a CRM), or another data set: see `afflux "
+            "datasets list`.",
+        ),
+    ] = "events",
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Send the good lines although others are bad.")
     ] = False,
@@ -45,7 +46,8 @@ def produce(
     sent (exit code 1), unless --skip-bad is given.
     """
     settings = with_kafka()
-    chunks = _checked(file, _encode(into))
+    dataset = _declaration(settings, into)
+    chunks = _checked(file, _encode(dataset))
     if skip_bad:
         good: Iterator[list[Encoded]] = (messages for messages, _ in _tell(chunks))
         first: list[list[Encoded]] = []
@@ -53,13 +55,11 @@ def produce(
         first = _all_good(chunks)
         good = iter(())
     from streams.bulk import BulkProducer
-    from streams.topics import EXPERIENCE_EVENTS, PROFILE_ATTRIBUTES
 
-    topic = EXPERIENCE_EVENTS if into is Into.events else PROFILE_ATTRIBUTES
     producer = BulkProducer(stream_settings(settings))
     for messages in chain(first, good):
         for message in messages:
-            producer.produce(topic.name, message.key, message.value)
+            producer.produce(dataset.topic, message.key, message.value)
     left = producer.flush(settings.kafka.timeout_s)
     if left:
         raise LauncherError(
@@ -67,13 +67,24 @@ def produce(
             f"{settings.kafka.timeout_s:g} s",
             hint="is the broker up, and are the topics there? See `afflux doctor`",
         )
-    plain(f"sent {producer.delivered} {into.value} to {topic.name}")
+    what = "events" if dataset.kind == "events" else "attributes"
+    plain(f"sent {producer.delivered} {what} to {dataset.topic}")
 
 
-def _encode(into: Into) -> Encode:
+def _declaration(settings: Settings, name: str) -> Declaration:
+    """The data set; Redis is asked only for those that not every installation has."""
+    from launcher.declared import declared
+
+    known = {one.name: one for one in BUILT_IN}
+    return known.get(Dataset(name)) or declared(settings).one(name)
+
+
+def _encode(dataset: Declaration) -> Encode:
     from streams.encoding import encode_attributes, encode_events
 
-    return encode_events if into is Into.events else encode_attributes
+    if dataset.kind == "events":
+        return encode_events
+    return partial(encode_attributes, fields=dataset.fields)
 
 
 def _checked(file: Path, encode: Encode) -> Iterator[tuple[list[Encoded], list[Problem]]]:

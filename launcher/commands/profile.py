@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from launcher.compose import redis_options
 from launcher.connect import with_redis
-from launcher.console import out, plain, report
+from launcher.console import out, plain, print_json, report
 from launcher.errors import LauncherError
 
 if TYPE_CHECKING:
     from profile_store.profile import Profile
+    from profile_store.similar import By, Similar
 
 profile = typer.Typer(help="Read profiles.", no_args_is_help=True)
 
@@ -65,6 +66,42 @@ def get(
     out().print(panel(found, words_of(found.cluster)))
 
 
+@profile.command()
+def similar(
+    namespace: Annotated[str, typer.Argument(help="Such as email, ECID or household.")],
+    id: Annotated[str, typer.Argument(metavar="ID", help="The identifier in that namespace.")],
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="interests, or cluster: people of the same cluster by their habits. "
+            "Without it interests where there are any."
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="At most so many people.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on one line.")] = False,
+) -> None:
+    """Show who is most like a person, among a sample of 2,000 identities.
+
+    Deleted people and those who may not be scored are never shown. Exit code 1 where nothing is
+    known of this identity.
+    """
+    if by not in (None, "interests", "cluster"):
+        raise LauncherError(f"--by is interests or cluster, not {by!r}")
+    found = _similar(namespace, id, limit, by)
+    if found is None:
+        report(f"nothing is known of {namespace}:{id}")
+        raise typer.Exit(NOT_FOUND)
+    if as_json:
+        print_json(found.to_dict())
+        return
+    from launcher.similar_view import lines, table
+
+    for line in lines(found):
+        out().print(line)
+    if found.people:
+        out().print(table(found))
+
+
 def _moment(text: str) -> int:
     """Milliseconds. Raises LauncherError for what is no time."""
     if text == "now":
@@ -89,5 +126,15 @@ def _read(
     with ProfileStore(redis_options(with_redis()), scorer_of) as store:
         try:
             return store.get(namespace, id, names, at=at, fresh=fresh)
+        except ValueError as error:
+            raise LauncherError(str(error)) from None
+
+
+def _similar(namespace: str, id: str, limit: int, by: str | None) -> Similar | None:
+    from profile_store import ProfileStore
+
+    with ProfileStore(redis_options(with_redis())) as store:
+        try:
+            return store.similar(namespace, id, limit, cast("By | None", by))
         except ValueError as error:
             raise LauncherError(str(error)) from None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +10,7 @@ import typer
 from launcher.compose import registry_of, stream_settings
 from launcher.connect import with_kafka
 from launcher.console import plain, say
+from launcher.declared import declared_or_built_in
 from launcher.errors import LauncherError
 
 if TYPE_CHECKING:
@@ -18,16 +18,11 @@ if TYPE_CHECKING:
     from streams.consume import Record
 
 
-class Target(StrEnum):
-    """Where the records go."""
-
-    events = "experience-events"
-    attributes = "profile-attributes"
-
-
 def rekey(
     source: Annotated[str, typer.Argument(help="Topic to read.")],
-    to: Annotated[Target, typer.Option(help="Topic to write.")] = Target.events,
+    to: Annotated[
+        str, typer.Option(metavar="TOPIC", help="Topic to write: that of a data set.")
+    ] = "experience-events",
 ) -> None:
     """Copy a topic into ours, each record to the partition of its primary identity.
 
@@ -38,12 +33,17 @@ def rekey(
     """
     from launcher.copying import Copy, Report
 
-    if source == to.value:
+    if source == to:
         raise LauncherError(f"{source} cannot be copied into itself")
     settings = with_kafka()
+    topics = [one.topic for one in declared_or_built_in(settings).by_number]
+    if to not in topics:
+        raise LauncherError(
+            f"{to} is the topic of no data set", hint=f"there are: {', '.join(topics)}"
+        )
     partitions = settings.partitions
     chooser = Rekeyer(partitions, key_reader(registry_of(settings.registry)))
-    copy = Copy(stream_settings(settings), source, to.value, settings.data_dir, whole=True)
+    copy = Copy(stream_settings(settings), source, to, settings.data_dir, whole=True)
     told = 0
 
     def tell(report: Report) -> None:
@@ -54,7 +54,7 @@ def rekey(
 
     report = copy.run(chooser, tell)
     there = f", {report.there:,} were there already" if report.there else ""
-    plain(f"copied {report.copied:,} records from {source} to {to.value}{there}")
+    plain(f"copied {report.copied:,} records from {source} to {to}{there}")
     if chooser.unreadable:
         say(f"{chooser.unreadable:,} of them have no readable identity: see `afflux dlq list`")
 

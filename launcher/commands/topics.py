@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,10 +11,12 @@ from rich.table import Table
 from launcher.compose import stream_settings
 from launcher.connect import with_kafka
 from launcher.console import out, plain, print_json
+from launcher.declared import declared_or_built_in
 from launcher.errors import LauncherError
 
 if TYPE_CHECKING:
     from streams.admin import Admin
+    from streams.topics import Topic
 
 topics = typer.Typer(help="Make and show the topics.", no_args_is_help=True)
 
@@ -30,10 +33,13 @@ def create(
 
     The number of partitions is fixed at installation: shards are counted by it.
     """
+    from streams.dataset_topics import all_topics
+
     settings = with_kafka()
     admin = _admin(stream_settings(settings), settings.kafka.timeout_s)
     wanted = partitions or settings.partitions
-    made = admin.create(wanted, replicas=settings.kafka.replication)
+    known = all_topics(declared_or_built_in(settings))
+    made = admin.create(wanted, known, replicas=settings.kafka.replication)
     for name in made:
         plain(f"created {name}")
     _check_partitions(admin, wanted)
@@ -45,7 +51,10 @@ def create(
 def describe(as_json: Json = False) -> None:
     """Show every topic: partitions, records, policy, who writes and who reads it."""
     settings = with_kafka()
-    rows = described(_admin(stream_settings(settings), settings.kafka.timeout_s))
+    from streams.dataset_topics import all_topics
+
+    topics = all_topics(declared_or_built_in(settings))
+    rows = described(_admin(stream_settings(settings), settings.kafka.timeout_s), topics)
     if as_json:
         print_json(rows)
         return
@@ -74,14 +83,12 @@ def _check_partitions(admin: Admin, wanted: int) -> None:
             )
 
 
-def described(admin: Admin) -> list[dict[str, Any]]:
-    """A row for every topic of the table; `partitions` None where it is missing.
+def described(admin: Admin, topics: Sequence[Topic]) -> list[dict[str, Any]]:
+    """A row for every topic; `partitions` None where it is missing.
 
     records: between the start and the end of the log, also what compaction took away.
     """
-    from streams.topics import TOPICS
-
-    found = admin.describe([t.name for t in TOPICS], configs=True)
+    found = admin.describe([t.name for t in topics], configs=True)
     counts: dict[str, int] = dict.fromkeys(found, 0)
     for (name, _), log in admin.log_ranges(found).items():
         counts[name] += log.end - log.start
@@ -98,7 +105,7 @@ def described(admin: Admin) -> list[dict[str, Any]]:
             "writers": topic.writers,
             "readers": topic.readers,
         }
-        for topic in TOPICS
+        for topic in topics
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,6 +16,9 @@ from launcher.connect import with_kafka
 from launcher.console import plain, print_json, say
 from launcher.errors import LauncherError
 from launcher.interrupts import orderly_end
+
+if TYPE_CHECKING:
+    from afflux.outcomes import ModelSpec
 
 watch = typer.Typer(help="Watch what Afflux announces.", no_args_is_help=True)
 
@@ -49,7 +52,7 @@ def scores(
 
     start: Literal["beginning", "end"] = "beginning" if from_start else "end"
     reader = TopicReader(stream_settings(settings), [SCORE_UPDATES.name], start)
-    newest, phrases, left = Newest(), _phrases(), count
+    newest, phrases, left = Newest(), _phrases(specs), count
     amounts = {spec.name for spec in specs if spec.link == "amount"}
     end = time.monotonic() + seconds
     with orderly_end(), reader, suppress(KeyboardInterrupt):
@@ -84,7 +87,8 @@ def _check(profile: str | None, models: Sequence[str], known: Sequence[str]) -> 
             raise LauncherError(f"there is no model {name}", hint=f"models: {', '.join(known)}")
 
 
-def _phrases() -> dict[str, str]:
-    from afflux.features import FEATURES
+def _phrases(specs: Sequence[ModelSpec]) -> dict[str, str]:
+    from afflux.catalog import Catalog
 
-    return {n: p for f in FEATURES for n, p in zip(f.names, f.phrases, strict=True)}
+    catalog = Catalog(specs)
+    return dict(zip(catalog.features, catalog.phrases, strict=True))

@@ -8,19 +8,20 @@ import pyarrow.compute as pc
 import xxhash
 
 from afflux.columns import KIND_OF_EVENT_TYPE, U64, Kind
+from afflux.event_types import BUILT_IN, EventTypes
 from afflux.names import Identity
 from launcher.data.shape import DataSet
 from launcher.evaluation.basket_log import ITEM, ItemRows, key_of
 from launcher.evaluation.event_log import EVENT, EventsInMemory
 
 
-def compact(data: DataSet) -> EventsInMemory:
-    """All events of a data set, in its order."""
+def compact(data: DataSet, types: EventTypes = BUILT_IN) -> EventsInMemory:
+    """All events of a data set, in its order. types: what models tell apart of event types."""
     table = data.events.combine_chunks()
     events = np.zeros(table.num_rows, EVENT)
     people = _codes(table["person"])
-    types = _codes(table["type"])
-    kinds = [KIND_OF_EVENT_TYPE.get(t, Kind.OTHER) for t in types.dictionary.to_pylist()]
+    names = _codes(table["type"])
+    kinds = [types.codes.get(t, Kind.OTHER) for t in names.dictionary.to_pylist()]
     items = table["items"].combine_chunks()
     units = pc.fill_null(items.flatten().field("quantity"), 0).to_numpy().astype(np.float64)
     ends = np.concatenate([[0.0], np.cumsum(units)])
@@ -31,9 +32,9 @@ def compact(data: DataSet) -> EventsInMemory:
     events["amount"] = pc.fill_null(table["total"], 0.0).to_numpy()
     events["quantity"] = ends[at[1:]] - ends[at[:-1]]
     events["who"] = people.indices.to_numpy()
-    events["kind"] = np.array(kinds, np.uint8)[types.indices.to_numpy()]
-    names = people.dictionary.to_pylist()
-    return EventsInMemory([Identity(f"{data.namespace}:{n}".encode()) for n in names], events)
+    events["kind"] = np.array(kinds, np.uint8)[names.indices.to_numpy()]
+    who = people.dictionary.to_pylist()
+    return EventsInMemory([Identity(f"{data.namespace}:{n}".encode()) for n in who], events)
 
 
 def compact_items(data: DataSet) -> ItemRows:

@@ -55,7 +55,7 @@ def blocks(
         raise FileError(f"{path} is a folder", hint="name one file")
     if not size:
         raise FileError(f"{path} is empty")
-    read = {"csv": _csv, "parquet": _parquet, "jsonl": _json}[form or _form(path)]
+    read = {"csv": _csv, "parquet": _parquet, "jsonl": _json}[form or form_of(path)]
     first, names = 1, list(dict.fromkeys(columns.values()))
     try:
         for table, share in read(path, size, delimiter, columns, texts):
@@ -71,7 +71,8 @@ def blocks(
         raise FileError(f"{path} has no rows")
 
 
-def _form(path: Path) -> str:
+def form_of(path: Path) -> str:
+    """What the name of a file says that it is. Raises FileError where it says nothing."""
     endings = [s for s in path.suffixes if s not in (".gz", ".zst", ".bz2")]
     form = _ENDINGS.get(endings[-1].lower()) if endings else None
     if form is None:
@@ -92,7 +93,7 @@ def _csv(
     _check(path, names, columns, delimiter)
     kept = list(dict.fromkeys(columns.values()))
     raw = path.open("rb")
-    with raw, _unpacked(raw, path) as stream:
+    with raw, unpacked(raw, path) as stream:
         reader = pa_csv.open_csv(
             stream,
             read_options=pa_csv.ReadOptions(use_threads=False, block_size=BLOCK),
@@ -107,7 +108,7 @@ def _csv(
 
 
 def _header(path: Path, delimiter: str) -> list[str]:
-    with path.open("rb") as raw, _unpacked(raw, path) as stream:
+    with path.open("rb") as raw, unpacked(raw, path) as stream:
         line = io.BytesIO(stream.read(1 << 20)).readline()
     try:
         text = line.decode("utf-8-sig")
@@ -119,7 +120,8 @@ def _header(path: Path, delimiter: str) -> list[str]:
     return next(csv.reader([text.rstrip("\r\n")], delimiter=delimiter), [])
 
 
-def _unpacked(raw: IO[bytes], path: Path) -> Any:
+def unpacked(raw: IO[bytes], path: Path) -> Any:
+    """The file, unpacked if its name says that it is packed."""
     kind = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}.get(path.suffix.lower())
     return pa.input_stream(raw, compression=kind, buffer_size=None)
 
@@ -160,7 +162,7 @@ def _json(
     path: Path, size: int, delimiter: str, columns: Mapping[str, str], texts: Sequence[str]
 ) -> Tables:
     line, seen = 1, False
-    with path.open("rb") as raw, _unpacked(raw, path) as stream:
+    with path.open("rb") as raw, unpacked(raw, path) as stream:
         for lines in _lines(stream):
             table = _parsed(lines, texts, path, line)
             line += lines.count(b"\n") + (not lines.endswith(b"\n"))

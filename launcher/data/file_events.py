@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from afflux.columns import F64, KIND_OF_EVENT_TYPE, U64, Bool, Kind
+from afflux.columns import F64, U64, Bool, Kind
+from afflux.event_types import BUILT_IN, EventTypes
 from afflux.names import Identity
 from afflux.validation import MAX_ID_BYTES
 from launcher.data.file_blocks import Block, blocks
@@ -25,13 +26,15 @@ from launcher.evaluation.mapping import Mapping
 class FileEvents:
     """Reads a file once. `identities` is complete when all blocks have been read."""
 
-    def __init__(self, path: Path, mapping: Mapping) -> None:
+    def __init__(self, path: Path, mapping: Mapping, types: EventTypes = BUILT_IN) -> None:
         self.identities: list[Identity] = []
         self.share = 0.0
         """How much of the file is read."""
         self.skipped = 0
         """Rows that the mapping says to leave out."""
-        self._path, self._mapping = path, mapping
+        self.types_seen: set[str] = set()
+        """Event types of its rows."""
+        self._path, self._mapping, self._types = path, mapping, types
         self._codes: dict[str, int] = {}
         self._times = Times(mapping.time.column, mapping.time.formats, mapping.time.zone)
 
@@ -61,6 +64,8 @@ class FileEvents:
         events["kind"] = self._kinds(block, keep)
         events["amount"] = self._numbers(block, m.amount, keep)
         events["quantity"] = self._numbers(block, m.quantity, keep)
+        if m.amount_is == "each":
+            events["amount"] *= events["quantity"]
         if m.quantity is None and m.transaction is not None:
             events["quantity"] = 1.0
         events["id"] = self._ids(block)
@@ -82,7 +87,7 @@ class FileEvents:
         for name, column in (("category", columns.category), ("product", columns.product)):
             if column is not None:
                 items[name] = self._keys(block, column)[keep]
-        bought: ItemRows = items[events["kind"] == Kind.PURCHASE]
+        bought: ItemRows = items[self._types.kind[events["kind"]] == Kind.PURCHASE]
         return bought
 
     def _keys(self, block: Block, column: str) -> U64:
@@ -118,11 +123,10 @@ class FileEvents:
         event = self._mapping.event
         if event.column is None:
             assert event.type is not None
-            return KIND_OF_EVENT_TYPE[event.type]
+            self.types_seen.add(event.type)
+            return self._types.codes.get(event.type, Kind.OTHER)
         coded = self._coded(block, event.column)
-        kinds = []
-        for name in coded.dictionary.to_pylist():
-            kinds.append(KIND_OF_EVENT_TYPE.get(event.types.get(name, name)))
+        kinds = [self._code(name) for name in coded.dictionary.to_pylist()]
         unknown = np.array([k is None for k in kinds] + [True], np.bool_)
         code = pc.fill_null(coded.indices, len(kinds)).to_numpy()
         strange = unknown[code].nonzero()[0]
@@ -136,6 +140,15 @@ class FileEvents:
         if event.other == "skip":
             keep[strange] = False
         return np.array([Kind.OTHER if k is None else k for k in [*kinds, None]], np.uint8)[code]
+
+    def _code(self, value: str) -> int | None:
+        """Of a value of the column; None where nobody says what it is."""
+        mapped = self._mapping.event.types.get(value)
+        name = value if mapped is None else mapped
+        code = self._types.codes.get(name, None if mapped is None else int(Kind.OTHER))
+        if code is not None:
+            self.types_seen.add(name)
+        return code
 
     def _coded(self, block: Block, column: str) -> Any:
         array = block.columns[column]

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from launcher.evaluation.errors import ValueFault
 
-_ZONED = r"[T ].*(Z|z|[+-]\d\d(:?\d\d)?)$"
-_EARLIEST_MS, _LATEST_MS = 157_766_400_000, 4_102_444_800_000  # 1975, 2100
-_COMMON = (
+ZONED = r"[T ].*(Z|z|[+-]\d\d(:?\d\d)?)$"
+EARLIEST_MS, LATEST_MS = 157_766_400_000, 4_102_444_800_000  # 1975, 2100
+COMMON = (
     "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d", "%d.%m.%Y", "%d.%m.%Y %H:%M",
     "%d.%m.%Y %H:%M:%S", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M",
     "%m/%d/%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%Y%m%d", "%Y/%m/%d", "%Y/%m/%d %H:%M:%S",
@@ -37,7 +37,7 @@ class Times:
             row = first + pc.index(pc.is_null(array), True).as_py()
             raise ValueFault(f"row {row:,} has no time in column {self._column!r}")
         ms = self._read(array, first).cast(pa.int64()).to_numpy(zero_copy_only=False)
-        far = ((ms < _EARLIEST_MS) | (ms > _LATEST_MS)).nonzero()[0]
+        far = ((ms < EARLIEST_MS) | (ms > LATEST_MS)).nonzero()[0]
         if len(far):
             row = int(far[0])
             raise ValueFault(
@@ -87,7 +87,7 @@ class Times:
         return self._placed(found, None)
 
     def _iso(self, texts: Any, first: int) -> Any:
-        zoned = pc.match_substring_regex(texts, _ZONED)
+        zoned = pc.match_substring_regex(texts, ZONED)
         if self._first is None:
             self._first = (zoned[0].as_py(), first, texts[0].as_py())
         with_zone, row, text = self._first
@@ -133,7 +133,7 @@ class Times:
             raise self._misfit(texts[start].as_py(), first + start) from None
 
     def _misfit(self, text: str, row: int) -> ValueFault:
-        fits = [form for form in _COMMON if _fits(text, form)]
+        fits = [form for form in COMMON if written_so(text, form)]
         known = " or ".join(self._formats)
         hint = "say how times are written with `format:` under `time` in the mapping"
         if fits:
@@ -154,11 +154,12 @@ def _parsed(texts: Any, form: str) -> Any:
 
 
 def _iso_or_null(texts: Any) -> Any:
-    read = [pc.strptime(texts, form, "s", error_is_null=True) for form in _COMMON[:3]]
+    read = [pc.strptime(texts, form, "s", error_is_null=True) for form in COMMON[:3]]
     return pc.coalesce(*read).cast(pa.timestamp("ms"))
 
 
-def _fits(text: str, form: str) -> bool:
+def written_so(text: str, form: str) -> bool:
+    """Whether a text is written so."""
     try:
         datetime.strptime(text, form)
     except ValueError:

@@ -5,49 +5,60 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from launcher.doctor.finding import Finding, bad, good, note
+from profile_store.dataset_definitions import Datasets
 from streams.admin import Admin, TopicState
+from streams.dataset_topics import all_topics, inputs
 from streams.errors import BrokerUnavailable
-from streams.topics import INPUT_TOPICS, TOPICS, Topic
+from streams.topics import TOPICS, Topic
+
+BUILT_IN = Datasets()
 
 _CREATE = "`afflux topics create` makes what is missing"
 
 
-def check_kafka(admin: Admin, partitions: int, brokers: str) -> Iterator[Finding]:
+def check_kafka(
+    admin: Admin, partitions: int, brokers: str, datasets: Datasets
+) -> Iterator[Finding]:
     """Findings about broker and topics."""
     try:
         cluster = admin.cluster_id()
-        states = admin.describe([t.name for t in TOPICS], configs=True)
+        states = admin.describe([t.name for t in all_topics(datasets)], configs=True)
     except BrokerUnavailable as error:
         yield bad("kafka", str(error), "is AFFLUX_KAFKA_BOOTSTRAP right, and the broker up?")
         return
     yield good("kafka", f"{brokers}, cluster {cluster}")
-    yield from check_topics(states, partitions)
+    yield from check_topics(states, partitions, datasets)
 
 
-def check_topics(states: Mapping[str, TopicState], partitions: int) -> Iterator[Finding]:
+def check_topics(
+    states: Mapping[str, TopicState], partitions: int, datasets: Datasets = BUILT_IN
+) -> Iterator[Finding]:
     """Findings about the topics that the broker has."""
-    missing = [t.name for t in TOPICS if t.name not in states]
+    topics = all_topics(datasets)
+    missing = [t.name for t in topics if t.name not in states]
     if missing:
         yield bad("topics", f"missing: {', '.join(missing)}", _CREATE)
-    problems = list(_partitions(states, partitions))
-    for topic in TOPICS:
+    problems = list(_partitions(states, partitions, datasets))
+    for topic in topics:
         if topic.name in states:
             problems += _policy(topic, states[topic.name])
     yield from problems
     if not missing and not problems:
-        yield good("topics", f"{len(TOPICS)} topics, inputs with {partitions} partitions each")
+        yield good("topics", f"{len(topics)} topics, inputs with {partitions} partitions each")
 
 
-def _partitions(states: Mapping[str, TopicState], partitions: int) -> Iterator[Finding]:
-    inputs = {t.name: states[t.name].partitions for t in INPUT_TOPICS if t.name in states}
-    if len(set(inputs.values())) > 1:
-        counts = ", ".join(f"{name} has {n}" for name, n in inputs.items())
+def _partitions(
+    states: Mapping[str, TopicState], partitions: int, datasets: Datasets
+) -> Iterator[Finding]:
+    alike = {t.name: states[t.name].partitions for t in inputs(datasets) if t.name in states}
+    if len(set(alike.values())) > 1:
+        counts = ", ".join(f"{name} has {n}" for name, n in alike.items())
         yield bad(
             "topics", f"input topics are not partitioned alike: {counts}",
             "make them anew with the same number of partitions",
         )  # fmt: skip
-    elif inputs and set(inputs.values()) != {partitions}:
-        there = next(iter(inputs.values()))
+    elif alike and set(alike.values()) != {partitions}:
+        there = next(iter(alike.values()))
         yield bad(
             "topics", f"input topics have {there} partitions, AFFLUX_PARTITIONS says {partitions}",
             f"set AFFLUX_PARTITIONS={there}",

@@ -6,23 +6,29 @@ from collections.abc import Mapping, Sequence
 
 from afflux.position import Position, PositionError
 from afflux.shards import shards_for
+from launcher.doctor.cluster import check_cluster
 from launcher.doctor.finding import Finding, bad, good, note
+from profile_store.dataset_definitions import Datasets
 from profile_store.errors import StoreError
 from profile_store.installation import read_installation
 from profile_store.options import RedisOptions
 from profile_store.redis_store import RedisShardStore
 from streams.ports import TP, LogRange
-from streams.topics import INPUT_TOPICS
 
+BUILT_IN = Datasets()
 _ANEW = "point workers to the broker of this store, or empty the store and fold the log again"
 
 
 async def check_store(
-    options: RedisOptions, partitions: int, logs: Mapping[TP, LogRange]
+    options: RedisOptions,
+    partitions: int,
+    logs: Mapping[TP, LogRange],
+    datasets: Datasets = BUILT_IN,
 ) -> list[Finding]:
     """Findings about Redis. logs: of the input topics; empty where Kafka is away."""
     where = str(options.address())
     store = RedisShardStore(options, shards_for(partitions))
+    cluster: list[Finding] = []
     try:
         installation = await read_installation(store)
         if installation is None:
@@ -37,16 +43,25 @@ async def check_store(
                     f"set AFFLUX_PARTITIONS={installation.partitions}",
                 ),
             ]
+        nodes = await store.cluster_nodes()
+        if nodes:
+            cluster = list(check_cluster(nodes, installation.shards, options.durability.replicas))
+            if any(finding.state == "bad" for finding in cluster):
+                return [good("redis", where), *cluster]
         positions = await store.positions(range(installation.shards))
     except StoreError as error:
         return [bad("redis", str(error), "is AFFLUX_REDIS_URL right, and the server up?")]
     finally:
         await store.close()
-    return [good("redis", where), *check_positions(positions, logs, partitions)]
+    checked = check_positions(positions, logs, partitions, datasets)
+    return [good("redis", where), *cluster, *checked]
 
 
 def check_positions(
-    positions: Sequence[bytes], logs: Mapping[TP, LogRange], partitions: int
+    positions: Sequence[bytes],
+    logs: Mapping[TP, LogRange],
+    partitions: int,
+    datasets: Datasets = BUILT_IN,
 ) -> list[Finding]:
     """Findings about the positions of all shards, in the order of the shards."""
     found, behind = [], 0
@@ -55,16 +70,16 @@ def check_positions(
         if not data:
             continue
         try:
-            topics = Position.decode(data).topics
+            position = Position.decode(data)
         except PositionError as error:
             found.append(bad("profiles", f"shard {shard}: {error}", "restore it from a backup"))
             continue
-        for topic, at in zip(INPUT_TOPICS, topics, strict=False):
-            tp = (topic.name, shard % partitions)
-            log = logs.get(tp)
-            if log is None:
+        for one in datasets.by_number:
+            tp = (one.topic, shard % partitions)
+            log, at = logs.get(tp), position.at(one.number)
+            if log is None or at is None:
                 continue
-            where = f"shard {shard} at offset {at.offset} of {topic.name}[{tp[1]}]"
+            where = f"shard {shard} at offset {at.offset} of {one.topic}[{tp[1]}]"
             if at.topic_id != log.topic_id:
                 found.append(bad("profiles", f"{where}: that is another topic's log", _ANEW))
             elif not log.start <= at.offset <= log.end:

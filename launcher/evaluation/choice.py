@@ -97,9 +97,11 @@ def _model(name: str, words: str | None, known: Mapping[str, Model]) -> Model:
             raise LauncherError(f"no model learns what {words!r} asks for")
         like = min(alike, key=lambda m: m.spec.outcome.form != wanted.outcome.form)
     eligible = wanted.eligible or like.spec.eligible
+    excluded = like.spec.excluded if wanted.excluded is None else wanted.excluded
     own = like.spec.outcome
     spec = replace(
         like.spec, name=ModelName(name), outcome=wanted.outcome, eligible=eligible,
+        excluded=excluded,
         early=like.spec.early
         and (own.form, own.kinds) == (wanted.outcome.form, wanted.outcome.kinds),
     )  # fmt: skip

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from afflux.catalog import Catalog
+from afflux.columns import Bool
 from launcher.evaluation.batch_oracle import WEEK_MS, compare
 from launcher.evaluation.engine import Engine, Rules
 from launcher.evaluation.event_log import EventLog
@@ -40,7 +42,9 @@ def compared(
     tell = told or (lambda what, share: None)
     since = asked.since
     if since is None and asked.batch:
-        since = _first_opening(log, rules) + WARM_UP_WEEKS * WEEK_MS
+        opens = Catalog([m.spec for m in models], rules.openings).opens
+        first = _first_opening(log, opens if rules.openings.kinds else None)
+        since = first + WARM_UP_WEEKS * WEEK_MS
     judge = Judge(models) if since is None else Judge(models, since)
     kept = Kept() if asked.batch else None
 
@@ -81,12 +85,12 @@ class _Share:
         self.tell("batch", (self.model + week / weeks) / self.models)
 
 
-def _first_opening(log: EventLog, rules: Rules) -> int:
+def _first_opening(log: EventLog, opening: Bool | None) -> int:
     """Event time of the first event that may open an example; the first of all if there is none."""
     first = None
     for block in log.blocks(100_000):
         first = int(block["ts"][0]) if first is None else first
-        opens = np.isin(block["kind"], rules.openings.kinds or range(256))
+        opens = np.ones(len(block), np.bool_) if opening is None else opening[block["kind"]]
         if opens.any():
             return int(block["ts"][opens][0])
     return first or 0

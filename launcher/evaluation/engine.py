@@ -147,6 +147,7 @@ class Engine:
 
     def _columns(self, block: Events, rows: I64, identity: NDArray[np.int32]) -> EventColumns:
         everybody, ts = self.people.identities, np.ascontiguousarray(block["ts"])
+        kind, code = self.catalog.types.split(np.ascontiguousarray(block["kind"]))
         return EventColumns(
             offset=np.arange(self.events, self.events + len(block), dtype=np.int64),
             timestamp=ts,
@@ -156,7 +157,8 @@ class Engine:
             identity_hash=self.people.hashes[rows],
             id_hash=np.ascontiguousarray(block["id"]),
             event_ids=_Unnamed(len(block)),
-            kind=np.ascontiguousarray(block["kind"]),
+            kind=kind,
+            code=code,
             amount=np.ascontiguousarray(block["amount"]),
             quantity=np.ascontiguousarray(block["quantity"]),
             link_event=_NONE,

@@ -25,7 +25,8 @@ EVENT = np.dtype(
         ("kind", "u1"),
     ]
 )
-"""ts: ms. id: hash of the event's id, never 0. who: index into the identities. kind: `Kind`."""
+"""ts: ms. id: hash of the event's id, never 0. who: index into the identities. kind: code of
+the event type (`afflux.event_types`), a `Kind` where no model names a type."""
 
 Events = NDArray[np.void]
 """(n,) of dtype `EVENT`."""

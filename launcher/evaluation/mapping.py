@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Collection
 from collections.abc import Mapping as MappingOf
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -81,15 +82,26 @@ class EventColumn(_Part):
     def _one_of_both(self) -> EventColumn:
         if (self.type is None) == (self.column is None):
             raise ValueError("give either `type`, the same for all rows, or `column`")
-        names = [self.type] if self.type is not None else list(self.types.values())
-        for name in names:
-            if name not in KIND_OF_EVENT_TYPE:
-                near = difflib.get_close_matches(str(name), KIND_OF_EVENT_TYPE, 1, 0.4)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                raise ValueError(
-                    f"{name!r} is no event type{hint} Known are {', '.join(KIND_OF_EVENT_TYPE)}"
-                )
         return self
+
+    def check_types(self, named: Collection[str]) -> None:
+        """Types may be any, but not by mistake; `named` is what models name. MappingError."""
+        key, names = (
+            ("event.type", [self.type])
+            if self.type is not None
+            else ("event.types", list(self.types.values()))
+        )
+        for name in map(str, names):
+            if name in KIND_OF_EVENT_TYPE or name in named:
+                continue
+            near = difflib.get_close_matches(name, KIND_OF_EVENT_TYPE, 1, 0.8)
+            if near or "." not in name:
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise MappingError(
+                    f"the mapping is wrong:\n  `{key}`: {name!r} is no event type{hint}",
+                    hint=f"known are {', '.join(KIND_OF_EVENT_TYPE)}, and every type that an "
+                    "outcome names",
+                )
 
 
 class ItemColumns(_Part):
@@ -102,6 +114,21 @@ class ItemColumns(_Part):
     def _one_at_least(self) -> ItemColumns:
         if self.category is None and self.product is None:
             raise ValueError("name the column of `category`, of `product`, or both")
+        return self
+
+
+class CampaignColumns(_Part):
+    """What the event is due to. coupon: the code that was redeemed."""
+
+    name: str | None = None
+    group: str | None = None
+    code: str | None = None
+    coupon: str | None = None
+
+    @model_validator(mode="after")
+    def _one_at_least(self) -> CampaignColumns:
+        if not any((self.name, self.group, self.code, self.coupon)):
+            raise ValueError("name the column of `name`, `group`, `code` or `coupon`")
         return self
 
 
@@ -125,9 +152,13 @@ class Mapping(_Part):
     transaction: str | None = None
     """Column whose value the items of one purchase share: they become one event."""
     amount: str | None = None
+    amount_is: Literal["total", "each"] = "total"
+    """Whether the amount is that of the row, or the price of each of its `quantity`."""
+    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$")
     quantity: str | None = None
     items: ItemColumns | None = None
     """What next-basket models are about."""
+    campaign: CampaignColumns | None = None
     format: Format | None = None
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     decimal: Literal[".", ","] = "."
@@ -147,15 +178,24 @@ class Mapping(_Part):
             raise ValueError("give either `id` or `transaction`, which names the event as well")
         return self
 
+    @model_validator(mode="after")
+    def _price_with_quantity(self) -> Mapping:
+        if self.amount_is == "each" and (self.amount is None or self.quantity is None):
+            raise ValueError("`amount_is: each` needs the columns of `amount` and of `quantity`")
+        return self
+
     @property
     def columns(self) -> dict[str, str]:
         """Key of the mapping -> column of the file."""
         items = self.items or ItemColumns.model_construct()
+        campaign = self.campaign or CampaignColumns.model_construct()
         found = {
             "identity.column": self.identity.column, "time.column": self.time.column,
             "event.column": self.event.column, "id": self.id, "transaction": self.transaction,
             "amount": self.amount, "quantity": self.quantity,
             "items.category": items.category, "items.product": items.product,
+            "campaign.name": campaign.name, "campaign.group": campaign.group,
+            "campaign.code": campaign.code, "campaign.coupon": campaign.coupon,
         }  # fmt: skip
         return {key: column for key, column in found.items() if column is not None}
 
@@ -200,7 +240,10 @@ def _tell(place: tuple[int | str, ...], kind: str, message: str) -> str:
 
 
 def _keys() -> list[str]:
-    parts = (Mapping, IdentityColumn, TimeColumn, EventColumn, ItemColumns, OpeningRule)
+    parts = (
+        Mapping, IdentityColumn, TimeColumn, EventColumn, ItemColumns, CampaignColumns,
+        OpeningRule,
+    )  # fmt: skip
     return sorted({name for part in parts for name in part.model_fields})
 
 

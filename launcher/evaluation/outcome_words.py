@@ -1,22 +1,24 @@
 """What is predicted, in words: "no commerce.purchases within 14d after 1 purchases".
 
-    outcome  = ("no" | "any" | "all") ["of"] types within
+    outcome  = ["no" | "any" | "all"] ["of"] types within
              | "amount" ["of"] types within
     types    = type { ("," | "or" | "and") type }
-    within   = "within" duration [after]
-    after    = "after" number channel
+    within   = "within" duration [after] [unless]
+    after    = "after" number done
+    unless   = "unless" [number] done { ("," | "or") [number] done }
+    done     = (channel | type) ["within" duration]
     duration = number ("h" | "d" | "w"), or the unit as a word of its own
 
-Errors show the words and point at the place.
+A type is any `eventType`, in quotation marks if it has no dot, or has blanks; a channel is what
+profiles count anyway (`features/channels.py`). Errors show the words and point at the place.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 
-from afflux.columns import KIND_OF_EVENT_TYPE, Kind
+from afflux.event_types import What, what
 from afflux.features.channels import COUNTED
 from afflux.limits import DAY_MS, HOUR_MS
 from afflux.outcomes import Eligible, Form, Outcome
@@ -28,9 +30,10 @@ _UNITS = {
     **dict.fromkeys(("d", "day", "days"), DAY_MS),
     **dict.fromkeys(("w", "week", "weeks"), 7 * DAY_MS),
 }
-_WORD = re.compile(r"[^\s,]+|,")
+_WORD = re.compile(r'"[^"]+"|[^\s,]+|,')
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([a-z]*)")
 _LONGEST = 3660 * DAY_MS
+_RESERVED = ("within", "or", "and", "of", "after", "unless")
 
 
 class OutcomeError(LauncherError):
@@ -43,6 +46,7 @@ class Wanted:
 
     outcome: Outcome
     eligible: Eligible | None
+    excluded: tuple[Eligible, ...] | None = None
 
 
 def parse(text: str) -> Wanted:
@@ -50,8 +54,12 @@ def parse(text: str) -> Wanted:
 
     >>> parse("no commerce.purchases within 14d").outcome.describe()
     'no purchase within 14 days'
+    >>> parse("acme.demoBooked within 14d").outcome.describe()
+    'any acme.demoBooked within 14 days'
     >>> parse("amount of commerce.purchases within 4 weeks after 2 purchases").eligible
     Eligible(channel='purchases', at_least=2.0)
+    >>> parse("any acme.demoBooked within 14d unless acme.signedOff within 90d").excluded[0].channel
+    'acme.signedOff'
     """
     return _Words(text).outcome()
 
@@ -64,6 +72,10 @@ def duration_ms(text: str) -> int:
     return found
 
 
+def _is_type(word: str) -> bool:
+    return "." in word or word.startswith('"')
+
+
 class _Words:
     """The words from left to right."""
 
@@ -74,15 +86,22 @@ class _Words:
 
     def outcome(self) -> Wanted:
         """All of it."""
-        form = _FORMS.get(self._next("no, any, all or amount").lower())
+        first = self._next("no, any, all or amount")
+        form = _FORMS.get(first.lower())
         if form is None:
-            raise self._error("an outcome begins with no, any, all or amount")
+            if not _is_type(first):
+                raise self._error("an outcome begins with no, any, all or amount, or a type")
+            form = "will"
+            self._at -= 1
         self._skip("of")
         kinds = self._kinds()
         window = self.duration()
         eligible = self._after()
-        self.end()
-        return Wanted(Outcome(form, kinds, window), eligible)
+        excluded = self._unless()
+        if self._at < len(self._words):
+            self._at += 1
+            raise self._error('here only "after" or "unless" and what is counted may come')
+        return Wanted(Outcome(form, kinds, window), eligible, excluded)
 
     def duration(self) -> int:
         """A number and its unit, in one word or two."""
@@ -104,39 +123,56 @@ class _Words:
             self._at += 1
             raise self._error("nothing is expected here any more")
 
-    def _kinds(self) -> tuple[Kind, ...]:
-        kinds: dict[Kind, None] = {}
+    def _kinds(self) -> tuple[What, ...]:
+        types = []
         while True:
-            kinds[self._kind(self._next("an event type"))] = None
+            types.append(self._type(self._next("an event type")))
             word = self._next('"within" and a duration').lower()
             if word == "within":
-                return tuple(kinds)
+                return what(types)
             if word not in (",", "or", "and"):
                 raise self._error('here "within", "," or another event type is expected')
             self._skip("or")
             self._skip("and")
 
-    def _kind(self, name: str) -> Kind:
-        kind = KIND_OF_EVENT_TYPE.get(name)
-        if kind is not None:
-            return kind
-        near = difflib.get_close_matches(name, KIND_OF_EVENT_TYPE, 1, 0.5)
-        known = ", ".join(KIND_OF_EVENT_TYPE)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise self._error("is no event type that profiles tell apart", f"{hint}Known are {known}")
+    def _type(self, name: str) -> str:
+        if name in _RESERVED or name == ",":
+            raise self._error("here an event type is expected")
+        return name.strip('"')
 
     def _after(self) -> Eligible | None:
-        if self._at == len(self._words):
+        if not self._skip("after"):
             return None
-        if self._next("").lower() != "after":
-            raise self._error('here only "after", a number and what is counted may come')
         number = self._next("a number")
         if not re.fullmatch(r"\d+", number):
             raise self._error("is no number of events")
-        channel = self._next("what is counted, such as purchases")
-        if channel not in COUNTED:
-            raise self._error("is not counted", f"counted are {', '.join(COUNTED)}")
-        return Eligible(channel, float(number))
+        return self._done(number)
+
+    def _unless(self) -> tuple[Eligible, ...] | None:
+        if not self._skip("unless"):
+            return None
+        excluded = []
+        while True:
+            word = self._next("what was done")
+            if re.fullmatch(r"\d+", word):
+                excluded.append(self._done(word))
+            else:
+                self._at -= 1
+                excluded.append(self._done("1"))
+            comma, other = self._skip(","), self._skip("or")
+            if not (comma or other):
+                return tuple(excluded)
+
+    def _done(self, number: str) -> Eligible:
+        name = self._next("what is counted, such as purchases or an event type")
+        if name not in COUNTED and not _is_type(name):
+            raise self._error(
+                "is not counted", f"counted are {', '.join(COUNTED)}, and event types such as a.b"
+            )
+        within = self.duration() if self._skip("within") else 0
+        if within and float(number) != 1:
+            raise self._error("only the last time is kept: within a time 1 can be asked for")
+        return Eligible(name.strip('"'), float(number), within)
 
     def _next(self, expected: str) -> str:
         if self._at == len(self._words):
@@ -146,9 +182,10 @@ class _Words:
         self._at += 1
         return self._words[self._at - 1][0]
 
-    def _skip(self, word: str) -> None:
-        if self._at < len(self._words) and self._words[self._at][0].lower() == word:
-            self._at += 1
+    def _skip(self, word: str) -> bool:
+        here = self._at < len(self._words) and self._words[self._at][0].lower() == word
+        self._at += here
+        return here
 
     def _error(self, why: str, hint: str = "") -> OutcomeError:
         word, at = self._words[self._at - 1]

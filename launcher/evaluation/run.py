@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import difflib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from afflux.codes import Code
 from afflux.columns import KIND_OF_EVENT_TYPE
+from afflux.event_types import EventTypes, what
 from afflux.outcomes import Openings
 from launcher.errors import LauncherError
 from launcher.evaluation.basket_log import ITEM, ItemRows
@@ -27,6 +30,9 @@ from launcher.evaluation.outcome_words import OutcomeError, duration_ms
 from launcher.evaluation.result import ModelResult, Result
 from launcher.evaluation.runs import Runs
 from models.next_basket import Recommender
+
+if TYPE_CHECKING:
+    from launcher.data.file_events import FileEvents
 
 _ROWS = 50_000
 """Lines of purchases that are read at a time."""
@@ -52,10 +58,12 @@ def run(options: Options, console: Console) -> Result:
     outcomes = {**mapping.models, **named(options.outcomes, options.models)}
     models, recommenders = chosen(options.models, outcomes, mapping.items)
     rules = rules_of(options.openings or mapping.openings)
+    types = EventTypes.of([*(w for m in models for w in m.spec.named), *rules.openings.kinds])
+    mapping.event.check_types(types.names)
     asked = Asked(None if options.since is None else _day(options.since), options.batch)
     if options.batch and models:
         check_installed()
-    with _bar(console) as bar, _read(options.file, mapping, bar) as (log, items, skipped):
+    with _bar(console) as bar, _read(options.file, mapping, types, bar) as (log, items, file):
         if models:
             tasks = {"replay": bar.add_task("learning as it goes", total=1.0)}
             if options.batch:
@@ -64,11 +72,11 @@ def run(options: Options, console: Console) -> Result:
                 models, log, rules, asked,
                 lambda what, share: bar.update(tasks[what], completed=share),
             )  # fmt: skip
-            notes = _notes(result, engine, log, mapping, skipped)
+            notes = _notes(result, engine, log, mapping, file)
         else:
             events = sum(len(block) for block in log.blocks(_ROWS))
             result = Result(events, len(log.identities), 0.0, {})
-            notes = [_left_out(skipped)] * bool(skipped)
+            notes = [_left_out(file.skipped)] * bool(file.skipped)
         found = {str(r.name): _recommended(r, items, asked.since, bar) for r in recommenders}
     notes += [f"{n}: no basket can be judged" for n, model in found.items() if not model.examples]
     return replace(
@@ -97,13 +105,13 @@ def rules_of(openings: str | OpeningRule) -> Rules:
         return Rules()
     if isinstance(openings, str):
         return EVERY_EVENT
-    unknown = [name for name in openings.of if name not in KIND_OF_EVENT_TYPE]
+    unknown = [name for name in openings.of if name not in KIND_OF_EVENT_TYPE and "." not in name]
     if unknown:
         raise MappingError(
             f"`openings.of`: {unknown[0]!r} is no event type",
-            hint=f"known are {', '.join(KIND_OF_EVENT_TYPE)}",
+            hint=f"known are {', '.join(KIND_OF_EVENT_TYPE)}, and any other with a dot",
         )
-    kinds = tuple(dict.fromkeys(KIND_OF_EVENT_TYPE[name] for name in openings.of))
+    kinds = what(openings.of)
     try:
         gap = 1 if openings.gap in ("0", "0h", "0d") else duration_ms(openings.gap)
     except OutcomeError as error:
@@ -112,16 +120,16 @@ def rules_of(openings: str | OpeningRule) -> Rules:
 
 
 class _read:
-    """The file as sorted logs, in a `with`; yields events, items, how many rows were skipped."""
+    """The file as sorted logs, in a `with`; yields events, items, and what was read."""
 
-    def __init__(self, path: Path, mapping: Mapping, bar: Progress) -> None:
-        self._path, self._mapping, self._bar = path, mapping, bar
+    def __init__(self, path: Path, mapping: Mapping, types: EventTypes, bar: Progress) -> None:
+        self._path, self._mapping, self._types, self._bar = path, mapping, types, bar
 
-    def __enter__(self) -> tuple[Runs, Runs, int]:
+    def __enter__(self) -> tuple[Runs, Runs, FileEvents]:
         from launcher.data.file_events import FileEvents
 
         m = self._mapping
-        file = FileEvents(self._path, m)
+        file = FileEvents(self._path, m, self._types)
         nameless = m.id is None and m.transaction is None
         self._runs = Runs(
             file.identities, grouped=m.transaction is not None,
@@ -137,7 +145,7 @@ class _read:
         except BaseException:
             self._close()
             raise
-        return self._runs, self._items, file.skipped
+        return self._runs, self._items, file
 
     def __exit__(self, *why: object) -> None:
         self._close()
@@ -147,10 +155,17 @@ class _read:
         self._items.close()
 
 
-def _notes(result: Result, engine: Engine, log: Runs, mapping: Mapping, skipped: int) -> list[str]:
+def _notes(
+    result: Result, engine: Engine, log: Runs, mapping: Mapping, file: FileEvents
+) -> list[str]:
     counters, notes = engine.counters, []
-    if skipped:
-        notes.append(_left_out(skipped))
+    if file.skipped:
+        notes.append(_left_out(file.skipped))
+    for name in engine.catalog.types.names:
+        if name not in file.types_seen:
+            near = difflib.get_close_matches(name, file.types_seen, 1, 0.6)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            notes.append(f"no event is of the type {name!r}, which an outcome names{hint}")
     if log.out_of_order and mapping.order == "time":
         notes.append(f"{log.out_of_order:,} rows stood after a later one: sorted by time")
     if counters[Code.duplicates]:

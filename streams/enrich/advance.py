@@ -28,10 +28,12 @@ from profile_store.contract import ShardStore
 from streams.enrich.announce import Owners
 from streams.enrich.audiences import AudienceStage, Judged
 from streams.enrich.commits import CommitPlanner, Planned
-from streams.enrich.fetch import RowFetcher, Rows, Wanted
+from streams.enrich.feeds import Feeds
+from streams.enrich.fetch import RowFetcher, Rows
 from streams.enrich.last_word import LastWord
 from streams.enrich.partition import Head, OwnedPartition
 from streams.enrich.shared_identities import SharedIdentities
+from streams.enrich.wanted import Wanted
 from streams.enrich.work import Work
 
 log = logging.getLogger("afflux.enrich")
@@ -56,6 +58,7 @@ class Advancer:
         settings: StepSettings,
         shared: SharedIdentities,
         audiences: AudienceStage,
+        feeds: Feeds,
     ) -> None:
         self._store = store
         self._catalog = catalog
@@ -67,6 +70,7 @@ class Advancer:
         self._settings = settings
         self._shared = shared
         self._audiences = audiences
+        self._feeds = feeds
 
     def work(
         self, part: OwnedPartition, batch: Batch, at: Watermark, shards: Sequence[int]
@@ -229,6 +233,7 @@ class Advancer:
             frozenset(r for r in interested(events) if wanted[r]),
             {r: n for r, n in neighbours.items() if r in in_use},
             rules=rules,
+            records=self._feeds.records,
         )
 
     def _crowded(self, rows: Rows, shards: Sequence[int]) -> list[int]:

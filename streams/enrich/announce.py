@@ -62,6 +62,8 @@ class Announcer:
         examples: list[Message] = []
         for box in outboxes:
             others += [Message(SCORE_UPDATES.name, i, None) for i in box.retracted]
+            # Behind the tombstone, and behind all that was ever said of them to the learner.
+            others += [Message(TRAINING_EXAMPLES.name, i, None) for i in box.retracted]
             others += self._controls(box.controls)
             others += [
                 Message(AUDIENCE_UPDATES.name, identity, value or None)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from afflux.attributes import AttributeBatch, AttributeRecord, fold_attributes
 from afflux.catalog import Catalog
-from afflux.codes import Code
-from afflux.names import ATTRIBUTES, EVENTS, Identity
-from afflux.position import FENCE, Position
+from afflux.codes import REJECTED, Code
+from afflux.datasets import Declaration
+from afflux.names import EVENTS, Identity
+from afflux.position import FENCE, NONE_MS, Position, Watermark
 from afflux.shards import murmur2, shard_of
 from profile_store.contract import MAX_ROWS, Commit, RowRequest, ShardStore
 from streams.enrich.advance import LostRace, commit
@@ -17,13 +18,22 @@ from streams.enrich.audiences import AudienceStage
 from streams.enrich.commits import Planned
 from streams.enrich.partition import OwnedPartition
 
-_TOPIC = 1
 _NOW = 1
 """A deadline that has passed."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """How a position moves: to an offset, past so many records of each code."""
+
+    offset: int
+    codes: Mapping[Code, int] = field(default_factory=dict)
+    newest: int = NONE_MS
+    """Timestamp of the newest record, ms."""
+
+
 class AttributeFolder:
-    """Moves the position of the attributes topic."""
+    """Moves the positions of the topics of record data sets."""
 
     def __init__(
         self,
@@ -39,37 +49,41 @@ class AttributeFolder:
         self._shards = shards
         self._nonce = nonce
 
-    async def fold(self, part: OwnedPartition, batch: AttributeBatch) -> None:
+    async def fold(self, part: OwnedPartition, dataset: Declaration, batch: AttributeBatch) -> None:
         """Commit every shard that has a record in `batch`. Raises LostRace, StoreUnavailable."""
         for piece in _pieces(batch):
-            await self._fold(part, piece)
+            await self._fold(part, dataset, piece)
 
-    async def advance(self, part: OwnedPartition, shards: Sequence[int], offset: int) -> None:
+    async def advance(
+        self, part: OwnedPartition, dataset: Declaration, shards: Sequence[int], offset: int
+    ) -> None:
         """Move `shards` without a record to `offset`."""
         planned = Planned([], {}, {}, {})
         for shard in shards:
-            self._plan(part, planned, shard, offset, {}, ())
+            self._plan(part, dataset, planned, shard, _Move(offset), ())
         await self._commit(part, planned)
 
-    async def _fold(self, part: OwnedPartition, batch: AttributeBatch) -> None:
+    async def _fold(
+        self, part: OwnedPartition, dataset: Declaration, batch: AttributeBatch
+    ) -> None:
         records: dict[int, dict[Identity, list[AttributeRecord]]] = {}
         counted: dict[int, dict[Code, int]] = {}
         identities = [r.identity for r in batch.records]
         for record, shard in zip(
             batch.records, shard_of(murmur2(identities), self._shards).tolist(), strict=True
         ):
-            if self._is_new(part, shard, record.offset):
+            if _is_new(part, dataset, shard, record.offset):
                 records.setdefault(shard, {}).setdefault(record.identity, []).append(record)
                 _count(counted, shard, Code.accepted)
         for rejected in batch.rejected:
-            if self._is_new(part, rejected.shard, rejected.offset):
+            if _is_new(part, dataset, rejected.shard, rejected.offset):
                 _count(counted, rejected.shard, Code(rejected.code))
         replies = await self._store.read(
             [
                 RowRequest(
                     shard,
                     fragments=[(i, EVENTS) for i in people],
-                    attributes=[(i, ATTRIBUTES) for i in people],
+                    attributes=[(i, dataset.name) for i in people],
                 )
                 for shard, people in records.items()
             ]
@@ -87,7 +101,9 @@ class AttributeFolder:
             ]
         planned = Planned([], {}, {}, {})
         for shard, codes in counted.items():
-            self._plan(part, planned, shard, batch.end, codes, values.get(shard, ()))
+            times = (r.timestamp for new in records.get(shard, {}).values() for r in new)
+            move = _Move(batch.end, codes, max(times, default=NONE_MS))
+            self._plan(part, dataset, planned, shard, move, values.get(shard, ()))
         await self._commit(part, planned)
 
     async def _commit(self, part: OwnedPartition, planned: Planned) -> None:
@@ -95,20 +111,16 @@ class AttributeFolder:
         for race in (await commit(self._store, part_of, planned)).values():
             raise race
 
-    def _is_new(self, part: OwnedPartition, shard: int, offset: int) -> bool:
-        position = part.positions.get(shard)
-        return position is not None and offset >= position.topics[_TOPIC].offset
-
     def _plan(
         self,
         part: OwnedPartition,
+        dataset: Declaration,
         planned: Planned,
         shard: int,
-        offset: int,
-        codes: Mapping[Code, int],
+        move: _Move,
         values: Sequence[tuple[Identity, bytes]],
     ) -> None:
-        target = _moved(part.positions[shard], offset, codes).next(self._nonce)
+        target = _moved(part.positions[shard], dataset.number, move).next(self._nonce)
         planned.positions[shard] = target
         rules = self._audiences.rules
         due = {i: _NOW for i, _ in values} if rules is not None and rules.reads_attributes else {}
@@ -120,18 +132,29 @@ class AttributeFolder:
                 part.fence(shard),
                 target.encode(),
                 b"",
-                attributes=[(identity, ATTRIBUTES, value) for identity, value in values],
+                attributes=[(identity, dataset.name, value) for identity, value in values],
                 deadlines=due,
             )
         )
 
 
-def _moved(position: Position, offset: int, codes: Mapping[Code, int]) -> Position:
-    topics = list(position.topics)
-    topics[_TOPIC] = replace(topics[_TOPIC], offset=offset)
-    counters = list(position.counters)
-    for code, n in codes.items():
+def _is_new(part: OwnedPartition, dataset: Declaration, shard: int, offset: int) -> bool:
+    position = part.positions.get(shard)
+    return position is not None and offset >= position.topics[dataset.number].offset
+
+
+def _moved(position: Position, number: int, move: _Move) -> Position:
+    topics, counters = list(position.topics), list(position.counters)
+    at = topics[number]
+    accepted, rejected, aside = at.counts
+    for code, n in move.codes.items():
         counters[code] += n
+        accepted += n * (code is Code.accepted)
+        rejected += n * (code in REJECTED)
+        aside += n * (code is Code.set_aside)
+    newest = Watermark(max(at.watermark.value, move.newest))
+    counts = accepted, rejected, aside
+    topics[number] = replace(at, offset=move.offset, watermark=newest, counts=counts)
     return replace(position, topics=tuple(topics), counters=tuple(counters))
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from afflux.attributes import Value, fold_attributes
 from afflux.audiences import standing
-from afflux.audiences.attribute_values import AttributeValues
+from afflux.audiences.attribute_values import AttributeValues, Stored
 from afflux.audiences.judging import Rules, Verdict, judge
 from afflux.audiences.profile_columns import ProfileColumns
 from afflux.audiences.standing import Standing
@@ -27,6 +27,7 @@ from afflux.names import Identity
 from afflux.outcome import StepOutcome
 from profile_store.contract import MemberChange
 from streams.audience_encoding import Announced
+from streams.enrich.feeds import Feeds
 from streams.enrich.fetch import Rows
 
 
@@ -70,9 +71,10 @@ class Judged:
 class AudienceStage:
     """Asks the rules."""
 
-    def __init__(self, catalog: Catalog, source: RuleSource) -> None:
+    def __init__(self, catalog: Catalog, source: RuleSource, feeds: Feeds) -> None:
         self._catalog = catalog
         self._source = source
+        self._feeds = feeds
         self._values = AttributeValues()
 
     @property
@@ -93,7 +95,7 @@ class AudienceStage:
         at = np.flatnonzero(rows.touched & (now != _ASIDE))
         fragment = self._profiles(rows, outcome, at)
         now = np.maximum(now[at], fragment["last_ts"])
-        attributes = self._attributes(rules, rows, outcome, at)
+        attributes = self._attributes(rules, rows, outcome, at, now)
         known = (fragment["last_ts"] > 0) | np.fromiter(map(bool, attributes), np.bool_, len(at))
         known &= now > 0
         before = standing.decode(
@@ -130,7 +132,7 @@ class AudienceStage:
         return fragment
 
     def _attributes(
-        self, rules: Rules, rows: Rows, outcome: StepOutcome, at: I64
+        self, rules: Rules, rows: Rows, outcome: StepOutcome, at: I64, now: I64
     ) -> Sequence[Mapping[str, Value]]:
         if not rules.reads_attributes:
             return [_NOTHING] * len(at)
@@ -139,20 +141,21 @@ class AudienceStage:
             rows.fetched.identities,
             set(outcome.deleted.tolist()),
         )
-        found: list[Mapping[str, Value]] = []
-        if not deleted and not rows.linked_attributes:
+        ordering = self._feeds.ordering
+        alone = len(self._feeds.records) == 1 and not ordering.ttl_ms
+        if alone and not deleted and not rows.linked_attributes:
             one = self._values.one
-            return [one(data) if (data := stored.get(r)) else _NOTHING for r in at.tolist()]
-        for r in at.tolist():
-            data = stored.get(r, b"")
-            if data and r in deleted:
-                data = fold_attributes(data, (), int(outcome.fragment["deleted_at"][r]))
-            others = rows.linked_attributes.get(r)
-            if others:
-                own = [(identities[r], data)] if data else []
-                found.append(self._values.of([*own, *others]))
-            else:
-                found.append(self._values.of([(identities[r], data)]) if data else _NOTHING)
+            return [one(d[0][1]) if (d := stored.get(r)) else _NOTHING for r in at.tolist()]
+        found: list[Mapping[str, Value]] = []
+        for r, w in zip(at.tolist(), now.tolist(), strict=True):
+            known: list[Stored] = []
+            for dataset, data in stored.get(r, ()):
+                if r in deleted:
+                    data = fold_attributes(data, (), int(outcome.fragment["deleted_at"][r]))
+                if data:
+                    known.append((identities[r], dataset, data))
+            known += rows.linked_attributes.get(r, ())
+            found.append(self._values.of(known, ordering, w) if known else _NOTHING)
         return found
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from afflux.attributes import fold_attributes
 from afflux.catalog import Catalog
-from afflux.names import ATTRIBUTES, EVENTS, Dataset, Identity
+from afflux.names import EVENTS, Dataset, Identity
 from afflux.outcome import Control, StepOutcome
 from afflux.position import Position
 from profile_store.contract import Commit
@@ -196,14 +196,12 @@ class CommitPlanner:
                 int(shard[r]),
                 (
                     identities[r],
-                    ATTRIBUTES,
-                    fold_attributes(
-                        rows.attributes[r] or None, (), int(outcome.fragment["deleted_at"][r])
-                    ),
+                    dataset,
+                    fold_attributes(data, (), int(outcome.fragment["deleted_at"][r])),
                 ),
             )
             for r in outcome.deleted.tolist()
-            if rows.attributes.get(r)
+            for dataset, data in rows.attributes.get(r, ())
         )
 
     def _outboxes(

@@ -15,38 +15,14 @@ from afflux.audiences.judging import Rules
 from afflux.catalog import Catalog
 from afflux.columns import I32, I64, Bool
 from afflux.identity import Edge, Edges, component
-from afflux.names import ATTRIBUTES, EVENTS, Dataset, Identity
+from afflux.names import EVENTS, Dataset, Identity
 from afflux.outcome import Fetched
 from afflux.shards import murmur2, shard_of
 from profile_store.contract import RowReply, RowRequest, ShardStore
+from streams.enrich.wanted import Records, Wanted, records_of, request
 
 _NOW = 2**62
 """Later than every event."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which rows to read. `wanted` masks `identities`; the rest become empty rows."""
-
-    identities: Sequence[Identity]
-    shard: I32
-    wanted: Bool
-    edges: frozenset[int]
-    """Rows whose links are read at once (the others only where their fragment has links)."""
-    attributes: frozenset[int]
-    due: Mapping[int, tuple[int, int]]
-    """Shard -> (deadline limit, exclusive; at most so many rows)."""
-    interests: frozenset[int] = frozenset()
-    """Rows whose interests are read: those with events that mention something."""
-    neighbours: Mapping[int, Sequence[Identity]] = field(default_factory=dict)
-    """Row -> identities that this batch links it to."""
-    rules: Rules | None = None
-    """Of audiences: what they need of all rows is read too."""
-
-    @property
-    def all_attributes(self) -> bool:
-        """Also those of linked identities, and of rows with a due deadline."""
-        return self.rules is not None and self.rules.reads_attributes
 
 
 @dataclass(slots=True)
@@ -58,7 +34,7 @@ class Rows:
     """Rows that the step may change: those of its records, and those with a due deadline."""
     event_ids: list[bytes]
     """Tail of each served row: the event that its scores are as of."""
-    attributes: dict[int, bytes]
+    attributes: dict[int, Records]
     positions: dict[int, bytes]
     """Stored position of every shard that was read."""
     due: dict[int, Sequence[tuple[Identity, int]]]
@@ -69,7 +45,9 @@ class Rows:
     """Those that this was read for."""
     memberships: list[bytes | None] = field(default_factory=list)
     """Of each row, where there are rules."""
-    linked_attributes: dict[int, list[tuple[Identity, bytes]]] = field(default_factory=dict)
+    linked_attributes: dict[int, list[tuple[Identity, Dataset, bytes]]] = field(
+        default_factory=dict
+    )
     """Row -> what is stored of the other identities of its profile, where it was asked for."""
 
 
@@ -90,14 +68,14 @@ class RowFetcher:
         served: list[bytes | None] = [None] * len(identities)
         memberships: list[bytes | None] = [None] * len(identities) if wanted.rules else []
         edges: dict[int, Edges] = {}
-        attributes: dict[int, bytes] = {}
+        attributes: dict[int, Records] = {}
         interests: dict[int, bytes | None] = {}
 
         groups = _by_shard(order, wanted.shard)
         requests, places = [], []
         for shard in sorted(groups.keys() | wanted.due.keys()):
             rows = groups.get(shard, [])
-            requests.append(_request(shard, rows, identities, wanted))
+            requests.append(request(shard, rows, identities, wanted))
             places.append(rows)
         replies = await self._store.read(requests) if requests else []
         for rows, reply in zip(places, replies, strict=True):
@@ -123,7 +101,9 @@ class RowFetcher:
         served_rows, tails = self._catalog.decode_served(served)
         await self._read_edges(fragment, identities, shards, edges)
         owner, linked, members = await self._linked(identities, edges, wanted.neighbours)
-        of_linked = await self._attributes_of(members) if members and wanted.all_attributes else {}
+        of_linked = {}
+        if members and wanted.all_attributes:
+            of_linked = await self._attributes_of(members, wanted.records)
         return Rows(
             fetched=Fetched(
                 identities, shards, fragment, served_rows, edges, owner,
@@ -154,7 +134,7 @@ class RowFetcher:
         fragments: list[bytes | None],
         served: list[bytes | None],
         memberships: list[bytes | None],
-        attributes: dict[int, bytes],
+        attributes: dict[int, Records],
     ) -> None:
         groups: dict[int, tuple[list[Identity], list[int]]] = {}
         for shard, of_shard in itertools.groupby(late, key=itemgetter(0)):
@@ -166,7 +146,7 @@ class RowFetcher:
                     shard,
                     list(zip(people, repeat(EVENTS), strict=False)),
                     people,
-                    attributes=list(zip(people, repeat(ATTRIBUTES), strict=False))
+                    attributes=list(itertools.product(people, wanted.records))
                     if wanted.all_attributes
                     else (),
                     memberships=people if wanted.rules else (),
@@ -180,8 +160,9 @@ class RowFetcher:
                 served[row] = v
             for row, m in zip(of_reply, reply.memberships, strict=False):
                 memberships[row] = m
-            for row, a in zip(of_reply, reply.attributes, strict=False):
-                attributes[row] = a or b""
+            found = records_of(reply.attributes, wanted.records)
+            for row, records in zip(of_reply, found, strict=False):
+                attributes[row] = records
 
     async def _read_edges(
         self,
@@ -233,26 +214,26 @@ class RowFetcher:
         return component(start, lambda i: edges if i == start else graph.get(i))
 
     async def _attributes_of(
-        self, members: Mapping[int, Sequence[Identity]]
-    ) -> dict[int, list[tuple[Identity, bytes]]]:
+        self, members: Mapping[int, Sequence[Identity]], datasets: Sequence[Dataset]
+    ) -> dict[int, list[tuple[Identity, Dataset, bytes]]]:
         """Row -> attributes of the other identities of its profile."""
         others = _unique(i for people in members.values() for i in people[1:])
         shards = shard_of(murmur2(others), self._shards)
         groups = _by_shard(np.arange(len(others)), shards)
         replies = await self._store.read(
             [
-                RowRequest(s, attributes=[(others[r], ATTRIBUTES) for r in rs])
+                RowRequest(s, attributes=[(others[r], d) for r in rs for d in datasets])
                 for s, rs in groups.items()
             ]
         )
         found = {
-            others[r]: data
+            others[r]: records
             for rs, reply in zip(groups.values(), replies, strict=True)
-            for r, data in zip(rs, reply.attributes, strict=True)
-            if data
+            for r, records in zip(rs, records_of(reply.attributes, datasets), strict=True)
         }
         return {
-            r: [(i, found[i]) for i in people[1:] if i in found] for r, people in members.items()
+            r: [(i, dataset, data) for i in people[1:] for dataset, data in found[i]]
+            for r, people in members.items()
         }
 
     async def _read_foreign(
@@ -284,36 +265,6 @@ def _by_shard(rows: NDArray[np.intp], shard: I32) -> dict[int, list[int]]:
     return {int(shard[part[0]]): part.tolist() for part in np.split(rows, cuts)}
 
 
-def _request(
-    shard: int, rows: Sequence[int], identities: Sequence[Identity], wanted: Wanted
-) -> RowRequest:
-    until, limit = wanted.due.get(shard, (None, 0))
-    ids = [identities[r] for r in rows]
-    return RowRequest(
-        shard,
-        fragments=[(i, EVENTS) for i in ids],
-        served=ids,
-        edges=[identities[r] for r in rows if r in wanted.edges] if wanted.edges else (),
-        attributes=_attributes_of(rows, ids, identities, wanted),
-        interests=[identities[r] for r in rows if r in wanted.interests]
-        if wanted.interests
-        else (),
-        due_until=until,
-        due_limit=limit,
-        memberships=ids if wanted.rules else (),
-    )
-
-
-def _attributes_of(
-    rows: Sequence[int], ids: Sequence[Identity], identities: Sequence[Identity], wanted: Wanted
-) -> Sequence[tuple[Identity, Dataset]]:
-    if wanted.all_attributes:
-        return [(i, ATTRIBUTES) for i in ids]
-    if not wanted.attributes:
-        return ()
-    return [(identities[r], ATTRIBUTES) for r in rows if r in wanted.attributes]
-
-
 def _place(
     reply: RowReply,
     rows: Sequence[int],
@@ -321,7 +272,7 @@ def _place(
     fragments: list[bytes | None],
     served: list[bytes | None],
     edges: dict[int, Edges],
-    attributes: dict[int, bytes],
+    attributes: dict[int, Records],
     interests: dict[int, bytes | None],
 ) -> None:
     for r, f, v in zip(rows, reply.fragments, reply.served, strict=True):
@@ -331,10 +282,12 @@ def _place(
         asked = [r for r in rows if r in wanted.edges]
         edges.update((r, Edges.decode(data)) for r, data in zip(asked, reply.edges, strict=True))
     if wanted.all_attributes:
-        attributes.update((r, a) for r, a in zip(rows, reply.attributes, strict=True) if a)
+        found = records_of(reply.attributes, wanted.records)
+        attributes.update((r, a) for r, a in zip(rows, found, strict=True) if a)
     elif wanted.attributes:
         asked = [r for r in rows if r in wanted.attributes]
-        attributes.update((r, a or b"") for r, a in zip(asked, reply.attributes, strict=True))
+        found = records_of(reply.attributes, wanted.records)
+        attributes.update(zip(asked, found, strict=True))
     if wanted.interests:
         asked = [r for r in rows if r in wanted.interests]
         interests.update(zip(asked, reply.interests, strict=True))

@@ -35,7 +35,6 @@ class OwnedPartition:
 
     number: int
     shards: tuple[int, ...]
-    topic_ids: tuple[bytes, ...]
     positions: dict[int, Position] = field(default_factory=dict)
     heads: dict[int, Head] = field(default_factory=dict)
     due: dict[int, int] = field(default_factory=dict)

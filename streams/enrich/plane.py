@@ -13,17 +13,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-import numpy as np
-
 from afflux.catalog import Catalog
 from afflux.columns import empty_events
+from afflux.datasets import Declaration
 from afflux.names import AffluxError, Identity
 from afflux.outcome import Batch
 from afflux.position import FENCE
 from afflux.scoring import Scorer
-from afflux.shards import shard_of
 from afflux.step import StepSettings
 from profile_store.contract import ShardStore
+from streams.abandoned import abandon
 from streams.bad_share import BadShare
 from streams.decoding import BadRecord, Decoder
 from streams.encoding import encode_control, encode_training_examples
@@ -34,6 +33,7 @@ from streams.enrich.audience_last_word import AudienceLastWord
 from streams.enrich.audiences import AudienceStage, NoAudiences, RuleSource
 from streams.enrich.commits import CommitPlanner
 from streams.enrich.cut import cut
+from streams.enrich.feeds import BuiltInDatasets, DatasetSource, Feeds
 from streams.enrich.fetch import RowFetcher
 from streams.enrich.idle_ticks import IdleTicks
 from streams.enrich.last_word import LastWord
@@ -42,8 +42,10 @@ from streams.enrich.partition import Head, OwnedPartition
 from streams.enrich.settings import EnrichSettings
 from streams.enrich.shared_identities import SharedIdentities
 from streams.enrich.sweep import PeopleStore, Sweep
-from streams.enrich.takeover import INPUTS, TakeOver, seeks
+from streams.enrich.switch import without_events, without_records
+from streams.enrich.takeover import TakeOver, seeks
 from streams.enrich.together import Job, Together
+from streams.enrich.touched import touched
 from streams.enrich.work import Work
 from streams.metrics import Metrics
 from streams.ports import TP, Delivery, LogRange, Rewind, StopPartition
@@ -91,6 +93,7 @@ class EnrichPlane:
         metrics: Metrics | None = None,
         audiences: RuleSource | None = None,
         people: PeopleStore | None = None,
+        datasets: DatasetSource | None = None,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -114,12 +117,15 @@ class EnrichPlane:
         self._last_word = LastWord(
             store, catalog, fetcher, self._announcer, monotonic, of_audiences
         )
-        self._takeover = TakeOver(store, catalog, self._last_word, nonce, monotonic, wall_ms)
-        stage = AudienceStage(catalog, self._rules)
+        self._feeds = Feeds(datasets or BuiltInDatasets())
+        self._takeover = TakeOver(
+            store, self._feeds, catalog, self._last_word, nonce, monotonic, wall_ms
+        )
+        stage = AudienceStage(catalog, self._rules, self._feeds)
         self._advancer = Advancer(
             store, catalog, planner, fetcher, self._last_word,
             settings.shards, settings.commit_rows, step_settings,
-            SharedIdentities(metrics or Metrics()), stage,
+            SharedIdentities(metrics or Metrics()), stage, self._feeds,
         )  # fmt: skip
         self._ticks = IdleTicks(
             settings.idle_tick_s, delivery, self._announcer, self._rules, monotonic, wall_ms
@@ -144,7 +150,7 @@ class EnrichPlane:
     @property
     def topics(self) -> Sequence[str]:
         """Input topics, co-partitioned."""
-        return INPUTS
+        return self._feeds.topics
 
     async def assigned(self, logs: Mapping[TP, LogRange]) -> dict[TP, int]:
         """Take over: fence the shards, announce what their last owner left, say where to go on.
@@ -154,6 +160,8 @@ class EnrichPlane:
         await self._scorers.refresh()
         await self._rules.refresh()
         self._logs.update(logs)
+        if not self._parts:
+            self._feeds.adopt({topic for topic, _ in logs})
         found: dict[TP, int] = {}
         for number in sorted({p for _, p in logs}):
             part = self._parts.get(number) or self._new_part(number)
@@ -161,15 +169,14 @@ class EnrichPlane:
                 self._leave_announcing(part)
                 await self._takeover.take(part, self._logs)
                 self._parts[number] = part
-            found |= {tp: o for tp, o in seeks(part).items() if tp in logs}
+            found |= {tp: o for tp, o in seeks(part, self._feeds).items() if tp in logs}
         if self._sweep is not None:
             self._sweep.forget()
         return found
 
     def _new_part(self, number: int) -> OwnedPartition:
         shards = tuple(range(number, self._settings.shards, self._settings.partitions))
-        ids = tuple(self._logs[(t, number)].topic_id for t in INPUTS)
-        return OwnedPartition(number, shards, ids)
+        return OwnedPartition(number, shards)
 
     async def revoked(self, partitions: Sequence[int]) -> None:
         """Wait for the batch at work, drop the rest: the next owner announces from the outbox."""
@@ -213,8 +220,8 @@ class EnrichPlane:
         async with part.lock:
             if self._parts.get(records.partition) is not part:
                 return
-            topic = INPUTS.index(records.topic)
-            head = part.heads[topic]
+            dataset = self._feeds.of(records.topic)
+            head = part.heads[dataset.number]
             if records.end <= head.offset:
                 return
             if records.base > head.offset:
@@ -224,11 +231,11 @@ class EnrichPlane:
                     "were not read",
                 )
             try:
-                if topic == 0:
+                if dataset.number == 0:
                     await self._gate.wait(self._announcer.examples_end)
                     await self._together.fold(part, records)
                 else:
-                    await self._fold_attributes(part, records)
+                    await self._fold_attributes(part, dataset, records)
             except LostRace as race:
                 await self._rewind(part, race)
 
@@ -237,6 +244,7 @@ class EnrichPlane:
         works: list[tuple[Job, Work]] = []
         dead: list[tuple[RecordBatch, Sequence[BadRecord]]] = []
         decoded = self._decoder.events_of([job.records for job in jobs])
+        enabled = self._feeds.of(jobs[0].records.topic).enabled
         for job, (batch, bad) in zip(jobs, decoded, strict=True):
             head = job.part.heads[0]
             batch = cut(batch, head.offset, batch.end)
@@ -244,7 +252,11 @@ class EnrichPlane:
             self._watch_share(len(job.records), bad)
             if bad:
                 dead.append((job.records, bad))
-            shards = self._shards_of(job.part, batch)
+            if not enabled:
+                batch = without_events(batch, self._settings.shards)
+            shards = touched(
+                job.part, batch, self._settings.shards, ask=self._rules.current is not None
+            )
             works.append((job, self._advancer.work(job.part, batch, head.watermark, shards)))
         await self._advance(works, dead)
 
@@ -273,8 +285,7 @@ class EnrichPlane:
                 else:
                     self._passed(job, work)
         finally:
-            if not letters.done():
-                letters.cancel()
+            abandon(letters)
 
     def _passed(self, job: Job, work: Work) -> None:
         records, head = job.records, job.part.heads[0]
@@ -282,34 +293,18 @@ class EnrichPlane:
         job.part.heads[0] = Head(work.batch.end, work.end, append_time, self._monotonic())
         job.succeed()
 
-    async def _fold_attributes(self, part: OwnedPartition, records: RecordBatch) -> None:
-        head = part.heads[1]
-        batch, bad = self._decoder.attributes(records)
+    async def _fold_attributes(
+        self, part: OwnedPartition, dataset: Declaration, records: RecordBatch
+    ) -> None:
+        head = part.heads[dataset.number]
+        batch, bad = self._decoder.attributes(records, dataset.number, dataset.fields)
         bad = [b for b in bad if b.offset >= head.offset]
         self._watch_share(len(records), bad)
         await self._dead_letters.send(records, bad)
-        await self._attributes.fold(part, batch)
-        part.heads[1] = replace(head, offset=batch.end)
-
-    def _shards_of(self, part: OwnedPartition, batch: Batch) -> list[int]:
-        """Shards of this partition that have a record in the batch that they have not folded."""
-        events, shards = batch.events, self._settings.shards
-        touched = set(shard_of(events.identity_hash[events.identity], shards).tolist())
-        if batch.controls:
-            hashes = [c.identity_hash for c in batch.controls if c.identity is not None]
-            touched.update(shard_of(np.array(hashes, np.uint32), shards).tolist())
-            ticks = [c.timestamp for c in batch.controls if c.identity is None]
-            if ticks:
-                touched.add(part.number)  # ticks count in the partition's first shard
-            if ticks and self._rules.current is not None:
-                # What they make due is not left to the next second.
-                touched.update(s for s in part.shards if part.may_be_due(s, max(ticks)))
-        touched.update(r.shard for r in batch.rejected)
-        return [
-            s
-            for s in part.shards
-            if s in touched and part.positions[s].topics[0].offset < batch.end
-        ]
+        if not dataset.enabled:
+            batch = without_records(batch, self._settings.shards)
+        await self._attributes.fold(part, dataset, batch)
+        part.heads[dataset.number] = replace(head, offset=batch.end)
 
     @property
     def _scorer(self) -> Scorer:
@@ -328,6 +323,7 @@ class EnrichPlane:
 
     async def tick(self) -> None:
         """Advance untouched shards, notice an older or foreign store, tick idle partitions."""
+        await self._feeds.refresh()
         await self._scorers.refresh()
         await self._rules.refresh()
         for part in list(self._parts.values()):
@@ -374,7 +370,7 @@ class EnrichPlane:
                 raise LostRace(f"shard {shard} of the store is not as this worker left it")
 
     async def _advance_untouched(self, part: OwnedPartition) -> None:
-        events, attributes = part.heads[0], part.heads[1]
+        events = part.heads[0]
         # Also shards that are at the head already, where a crash has cut a wave of deadlines.
         due = {s for s in part.shards if part.may_be_due(s, events.watermark.value)}
         lagging = sorted(due.union(part.turn(0)))
@@ -382,17 +378,19 @@ class EnrichPlane:
             here = Batch(0, events.offset, events.offset, empty_events())
             work = self._advancer.work(part, here, events.watermark, lagging)
             await self._advancer.advance(work, self._scorer)
-        if untouched := part.turn(1):
-            await self._attributes.advance(part, untouched, attributes.offset)
+        for dataset in self._feeds.read:
+            head = part.heads[dataset.number]
+            if dataset.number and (untouched := part.turn(dataset.number)):
+                await self._attributes.advance(part, dataset, untouched, head.offset)
         part.turns += 1
 
     async def _rewind(self, part: OwnedPartition, race: LostRace) -> None:
         """Read positions again and go back to them; this owner's own commits are announced."""
         log.warning("%s; reading positions again", race)
         await asyncio.sleep(_RACE_PAUSE_S)
-        before = seeks(part)
+        before = seeks(part, self._feeds)
         if self._sweep is not None:
             self._sweep.forget()
         await self._takeover.go_back(part, self._logs)
-        after = seeks(part)
+        after = seeks(part, self._feeds)
         raise Rewind(after, f"partition {part.number}: rewound from {before} to {after}: {race}")

@@ -9,24 +9,24 @@ from streams.ports import TP, LogRange, StopPartition
 
 
 def decode_positions(
-    shards: Sequence[int], stored: Sequence[bytes], fresh: Position
+    shards: Sequence[int], stored: Sequence[bytes], layout: int, logs: Mapping[int, LogRange]
 ) -> dict[int, Position]:
-    """Stored positions, `fresh` where a shard has none. Raises StopPartition on a damaged one."""
+    """Stored positions; a shard begins at the start of every log that it has not begun with.
+
+    logs: by number of the topic. Raises StopPartition on a damaged position.
+    """
+    start = {number: TopicPosition(log.topic_id, log.start) for number, log in logs.items()}
+    fresh = Position(layout, ())
     positions = {}
     for shard, data in zip(shards, stored, strict=True):
         try:
-            positions[shard] = Position.decode(data) if data else fresh
+            positions[shard] = (Position.decode(data) if data else fresh).begun(start)
         except PositionError as error:
             raise StopPartition(
                 f"shard {shard}: {error}. Restore the profile store from a backup, or run "
                 f"`afflux doctor` to see which shards are affected."
             ) from None
     return positions
-
-
-def fresh_position(layout: int, logs: Sequence[LogRange]) -> Position:
-    """Where a shard starts that has never folded: the start of every log."""
-    return Position(layout, tuple(TopicPosition(log.topic_id, log.start) for log in logs))
 
 
 def check_log(

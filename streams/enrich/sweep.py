@@ -15,7 +15,7 @@ from typing import Protocol
 
 from afflux.names import Identity
 from afflux.position import NONE_MS
-from profile_store.audience_store import Swept
+from profile_store.audience_store import START, Place, Swept
 from streams.enrich.audiences import RuleSource
 from streams.enrich.partition import OwnedPartition
 
@@ -27,7 +27,6 @@ LOOKS = 8
 TURN_S = 0.25
 """No further look is begun after so long."""
 
-Cursor = tuple[int, int]
 People = Sequence[tuple[int, Identity]]
 Ask = Callable[[OwnedPartition, People, Mapping[int, bytes]], Awaitable[None]]
 
@@ -40,8 +39,8 @@ class PeopleStore(Protocol):
         ...
 
     async def people(
-        self, shards: Sequence[int], cursor: Cursor = (0, 0)
-    ) -> tuple[Cursor | None, list[tuple[int, Identity]]]:
+        self, shards: Sequence[int], place: Place = START
+    ) -> tuple[Place | None, list[tuple[int, Identity]]]:
         """Some (shard, identity) of these shards; then where to go on, None at the end."""
         ...
 
@@ -52,7 +51,7 @@ class _Pass:
 
     version: int
     shards: tuple[int, ...]
-    cursor: Cursor = (0, 0)
+    place: Place = START
     asked: dict[int, int] = field(default_factory=dict)
 
 
@@ -116,14 +115,14 @@ class Sweep:
         ]
 
     async def _look(self, going: _Pass, part_of: Mapping[int, OwnedPartition]) -> None:
-        after, people = await self._store.people(going.shards, going.cursor)
+        after, people = await self._store.people(going.shards, going.place)
         for part in {p.number: p for p in part_of.values()}.values():
             mine = [(s, i) for s, i in people if part_of.get(s) is part]
             for start in range(0, len(mine), self._most):
                 some = mine[start : start + self._most]
                 await self._ask(part, some, self._progress(going, some))
         if after is not None:
-            going.cursor = after
+            going.place = after
             return
         for part in {p.number: p for p in part_of.values()}.values():
             ended = [s for s in going.shards if part_of.get(s) is part]

@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 from afflux.catalog import Catalog
 from profile_store.contract import Commit, ShardStore
+from streams.enrich.feeds import Feeds
 from streams.enrich.last_word import LastWord
 from streams.enrich.outbox import Outbox
 from streams.enrich.partition import Head, OwnedPartition
-from streams.enrich.positions import check_log, decode_positions, fresh_position
+from streams.enrich.positions import check_log, decode_positions
 from streams.ports import TP, LogRange, StopPartition
-from streams.topics import INPUT_TOPICS
 
-INPUTS = tuple(t.name for t in INPUT_TOPICS)
 _TRIES = 5
 
 
@@ -27,9 +26,9 @@ class Reclaimed(StopPartition):
         )
 
 
-def seeks(part: OwnedPartition) -> dict[TP, int]:
+def seeks(part: OwnedPartition, feeds: Feeds) -> dict[TP, int]:
     """Where every topic of the partition goes on."""
-    return {(t, part.number): part.heads[i].offset for i, t in enumerate(INPUTS)}
+    return {(one.topic, part.number): part.heads[one.number].offset for one in feeds.read}
 
 
 class TakeOver:
@@ -38,6 +37,7 @@ class TakeOver:
     def __init__(
         self,
         store: ShardStore,
+        feeds: Feeds,
         catalog: Catalog,
         last_word: LastWord,
         nonce: bytes,
@@ -45,6 +45,7 @@ class TakeOver:
         wall_ms: Callable[[], int],
     ) -> None:
         self._store = store
+        self._feeds = feeds
         self._layout = catalog.layout
         self._last_word = last_word
         self._nonce = nonce
@@ -85,17 +86,18 @@ class TakeOver:
         self, part: OwnedPartition, logs: Mapping[TP, LogRange], taking_over: bool
     ) -> None:
         """Positions and heads from the store. Raises StopPartition where they know another log."""
-        ranges = [logs[(t, part.number)] for t in INPUTS]
+        ranges = {one.number: logs[(one.topic, part.number)] for one in self._feeds.read}
         stored = await self._store.positions(part.shards)
-        fresh = fresh_position(self._layout, ranges)
-        part.positions = decode_positions(part.shards, stored, fresh)
+        part.positions = decode_positions(part.shards, stored, self._layout, ranges)
         part.due.clear()
-        for topic, (name, log) in enumerate(zip(INPUTS, ranges, strict=True)):
-            tp = (name, part.number)
-            check_log(tp, log, self._layout, part.positions, topic, taking_over)
-            last = min((p.topics[topic] for p in part.positions.values()), key=lambda t: t.offset)
+        part.heads.clear()
+        for one in self._feeds.read:
+            tp, log = (one.topic, part.number), ranges[one.number]
+            check_log(tp, log, self._layout, part.positions, one.number, taking_over)
+            at = (p.topics[one.number] for p in part.positions.values())
+            last = min(at, key=lambda t: t.offset)
             now = self._wall_ms(), self._monotonic()
-            part.heads[topic] = Head(last.offset, last.watermark, *now)
+            part.heads[one.number] = Head(last.offset, last.watermark, *now)
 
     async def _announce(self, part: OwnedPartition, boxes: Sequence[Outbox]) -> None:
         """What these outboxes hold; owners are read again."""

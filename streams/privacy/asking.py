@@ -39,9 +39,16 @@ def signed(controls: Sequence[Control], secret: bytes, partitions: int) -> list[
     return found
 
 
-def without_attributes(identities: Iterable[Identity], partitions: int) -> list[Message]:
-    """Null values: the compacted topic of attributes keeps nothing of these identities."""
+def without_attributes(
+    identities: Iterable[Identity],
+    partitions: int,
+    topics: Sequence[str] = (PROFILE_ATTRIBUTES.name,),
+) -> list[Message]:
+    """Null values: the compacted topics of attributes keep nothing of these identities."""
     people = list(identities)
     home = partition_of(murmur2(people), partitions).tolist() if people else []
-    topic = PROFILE_ATTRIBUTES.name
-    return [Message(topic, who, None, at) for who, at in zip(people, home, strict=True)]
+    return [
+        Message(topic, who, None, at)
+        for topic in topics
+        for who, at in zip(people, home, strict=True)
+    ]

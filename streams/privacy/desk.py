@@ -12,9 +12,12 @@ from typing import Any
 
 from afflux.identity import profile_id_of
 from afflux.names import AffluxError, Identity
-from profile_store import AsyncProfileStore
+from models.cluster_log import CLUSTERS, decode
+from models.envelope import SnapshotError
+from profile_store import AsyncProfileStore, StoreMisconfigured
 from profile_store.dossier import dossier
 from profile_store.reader import identity_of
+from streams.dataset_topics import all_topics
 from streams.ports import Delivery
 from streams.privacy.asking import asked, both_ends, signed, without_attributes
 from streams.privacy.holdings import Configs, holdings, what_was_done
@@ -29,7 +32,9 @@ _STORES = (
     ("scores, factors and served values", "deleted"),
     ("links, also those that others had to this person", "deleted"),
     ("deadlines", "deleted"),
-    ("memberships of audiences", "deleted"),
+    ("interests", "deleted"),
+    ("memberships of audiences, and their lists of members", "deleted"),
+    ("habits in the sample that clusters are learned from", "the learner drops them"),
 )
 
 
@@ -40,14 +45,14 @@ class NoSecret(AffluxError):
 class PrivacyDesk:
     """secret: signs control records, b"" where there is none. delivery: called when needed.
 
-    configs: the settings of all topics as the broker has them now.
+    configs: the settings of topics as the broker has them now.
     """
 
     def __init__(
         self,
         reader: AsyncProfileStore,
         delivery: Callable[[], Delivery],
-        configs: Callable[[], Awaitable[Configs]],
+        configs: Callable[[Sequence[str]], Awaitable[Configs]],
         secret: bytes,
         clock: Callable[[], float] = time,
     ) -> None:
@@ -61,12 +66,30 @@ class PrivacyDesk:
         found = await self._reader.find([(namespace, id)])
         (person,) = found.people
         allowed([stored.identity for stored in person])
-        content = await dossier(found)
+        identities = [stored.identity for stored in person]
+        content = await dossier(found, await self._reader.places(identities))
         if content is None:
             return None
         installation = found.known[0]
-        identities = [stored.identity for stored in person]
-        return {**content, "topics": holdings(identities, installation.partitions)}
+        await self._add_samples(content["identities"], identities)
+        datasets = await self._reader.datasets()
+        return {**content, "topics": holdings(identities, installation.partitions, datasets)}
+
+    async def _add_samples(
+        self, kept: Sequence[dict[str, Any]], identities: Sequence[Identity]
+    ) -> None:
+        """What clusters are learned from holds some people's habits, under a hash."""
+        (data,) = await self._reader.snapshots([CLUSTERS])
+        if data is None:
+            return
+        try:
+            snapshot = decode(data)
+        except SnapshotError as error:
+            raise StoreMisconfigured(str(error)) from None
+        for one, identity in zip(kept, identities, strict=True):
+            habits = snapshot.habits_of(identity)
+            if habits is not None:
+                one["cluster_sample"] = habits
 
     async def delete(
         self, namespace: str, id: str, allowed: Allowed = lambda identities: None
@@ -82,9 +105,11 @@ class PrivacyDesk:
         partitions = installation.partitions
         controls = [asked("delete", who, at, request) for who in people]
         messages = signed(controls, self._key(), partitions)
-        messages += without_attributes(people, partitions)
+        datasets = await self._reader.datasets()
+        messages += without_attributes(people, partitions, [d.topic for d in datasets.records])
         ends = await self._delivery().send(messages)
-        receipt = Receipt.of(at, people, ends, installation.shards, partitions)
+        numbers = {one.topic: one.number for one in datasets.by_number}
+        receipt = Receipt.of(at, people, ends, installation.shards, partitions, numbers)
         return receipt.encode(self._key()), profile
 
     async def receipt(self, text: str) -> dict[str, Any]:
@@ -95,6 +120,8 @@ class PrivacyDesk:
         done = receipt.is_done(dict(zip(shards, standings, strict=True)))
         installation = await self._reader.installation()
         models = installation.layout(installation.current).models
+        datasets = await self._reader.datasets()
+        configs = await self._configs([topic.name for topic in all_topics(datasets)])
         return {
             "receipt": text,
             "state": "done" if done else "pending",
@@ -103,7 +130,7 @@ class PrivacyDesk:
                 {"store": "redis", "held": held, "done": how if done else "pending"}
                 for held, how in _STORES
             ],
-            "topics": what_was_done(await self._configs(), receipt.at),
+            "topics": what_was_done(configs, receipt.at, datasets),
             "models": [
                 {"model": model.name, "done": "learns nothing more; weights are not undone"}
                 for model in models

@@ -7,6 +7,8 @@ from typing import Any
 
 from afflux.names import Identity
 from afflux.shards import murmur2, partition_of
+from profile_store.dataset_definitions import Datasets
+from streams.dataset_topics import all_topics
 from streams.privacy.retention import gone_by
 from streams.topics import (
     AUDIENCE_UPDATES,
@@ -15,7 +17,6 @@ from streams.topics import (
     MODEL_UPDATES,
     PROFILE_ATTRIBUTES,
     SCORE_UPDATES,
-    TOPICS,
     TRAINING_EXAMPLES,
     Topic,
     dead_letters,
@@ -39,32 +40,36 @@ _DONE = {
     PROFILE_ATTRIBUTES.name: "a null value supersedes it",
     SCORE_UPDATES.name: "a null value supersedes it",
     AUDIENCE_UPDATES.name: "a null value supersedes it",
-    TRAINING_EXAMPLES.name: "the learner drops what it has not learned yet",
+    TRAINING_EXAMPLES.name: "a null value: the learner drops what it has not learned yet, and "
+    "forgets who is in the sample of the clusters",
     MODEL_UPDATES.name: "nothing to do",
     **{dead_letters(topic).name: "what is replayed is not folded" for topic in INPUT_TOPICS},
 }
 
 
-def holdings(identities: Sequence[Identity], partitions: int) -> list[dict[str, Any]]:
+def holdings(
+    identities: Sequence[Identity], partitions: int, datasets: Datasets
+) -> list[dict[str, Any]]:
     """The topics that may have records of these identities, and in which partitions."""
     home = sorted(set(partition_of(murmur2(identities), partitions).tolist()))
     return [
         {
             "topic": topic.name,
-            "holds": _HOLDS[topic.name],
+            "holds": _words(_HOLDS, topic),
             "partitions": home if topic.partitions is None else list(range(topic.partitions)),
         }
-        for topic in _personal()
+        for topic in all_topics(datasets)
+        if topic is not MODEL_UPDATES
     ]
 
 
-def what_was_done(configs: Configs, at: int) -> list[dict[str, Any]]:
+def what_was_done(configs: Configs, at: int, datasets: Datasets) -> list[dict[str, Any]]:
     """Of each topic what a delete of the time `at` does, and by when Kafka has dropped it all."""
     found = []
-    for topic in TOPICS:
+    for topic in all_topics(datasets):
         known = configs.get(topic.name, {})
         entry: dict[str, Any] = {
-            "topic": topic.name, "held": _HOLDS[topic.name], "done": _DONE[topic.name],
+            "topic": topic.name, "held": _words(_HOLDS, topic), "done": _words(_DONE, topic),
         }  # fmt: skip
         if topic is not MODEL_UPDATES:
             by = gone_by(known, at)
@@ -73,5 +78,7 @@ def what_was_done(configs: Configs, at: int) -> list[dict[str, Any]]:
     return found
 
 
-def _personal() -> list[Topic]:
-    return [topic for topic in TOPICS if topic is not MODEL_UPDATES]
+def _words(known: Mapping[str, str], topic: Topic) -> str:
+    """Topics of declared data sets are like the built-in ones."""
+    like = PROFILE_ATTRIBUTES.name
+    return known.get(topic.name) or known[f"{like}.dlq" if topic.name.endswith(".dlq") else like]

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from streams.admin import Admin
 from streams.privacy.holdings import Configs
 from streams.settings import StreamSettings
-from streams.topics import TOPICS
 
 
-def live_configs(settings: StreamSettings) -> Callable[[], Awaitable[Configs]]:
-    """Asks the broker each time; raises BrokerUnavailable."""
-    names = [topic.name for topic in TOPICS]
+def live_configs(settings: StreamSettings) -> Callable[[Sequence[str]], Awaitable[Configs]]:
+    """Asks the broker about these topics each time; raises BrokerUnavailable."""
 
-    def ask() -> Configs:
+    def ask(names: Sequence[str]) -> Configs:
         found = Admin(settings).describe(names, configs=True)
         return {name: state.configs for name, state in found.items()}
 
-    async def configs() -> Configs:
-        return await asyncio.to_thread(ask)
+    async def configs(names: Sequence[str]) -> Configs:
+        return await asyncio.to_thread(ask, names)
 
     return configs

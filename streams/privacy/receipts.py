@@ -28,6 +28,9 @@ _TAG = 16
 _CONTEXT = b"afflux receipt\0"
 
 
+_NUMBERS = {topic.name: number for number, topic in enumerate(INPUT_TOPICS)}
+
+
 class ReceiptError(AffluxError):
     """A text that is no receipt of this installation."""
 
@@ -37,7 +40,7 @@ class Place:
     """A shard has folded the request once its position in the topic is `end` or more."""
 
     topic: int
-    """Index in the table of input topics."""
+    """Its number in positions."""
     shard: int
     end: int
 
@@ -61,8 +64,12 @@ class Receipt:
         ends: Mapping[TP, int],
         shards: int,
         partitions: int,
+        numbers: Mapping[str, int] = _NUMBERS,
     ) -> Receipt:
-        """From what the producer said: where each partition goes on after the records."""
+        """From what the producer said: where each partition goes on after the records.
+
+        numbers: of topics in positions.
+        """
         hashes = murmur2(identities)
         homes = zip(
             shard_of(hashes, shards).tolist(),
@@ -71,10 +78,10 @@ class Receipt:
         )
         told = {topic for topic, _ in ends}
         places = {
-            Place(index, shard, ends[topic.name, partition])
+            Place(index, shard, ends[topic, partition])
             for shard, partition in homes
-            for index, topic in enumerate(INPUT_TOPICS)
-            if topic.name in told
+            for topic, index in numbers.items()
+            if topic in told
         }
         return Receipt(at, tuple(sorted(places, key=lambda p: (p.topic, p.shard))))
 
@@ -115,7 +122,8 @@ class Receipt:
         }
         for place in self.places:
             position = positions.get(place.shard)
-            if position is None or position.topics[place.topic].offset < place.end:
+            at = None if position is None else position.at(place.topic)
+            if at is None or at.offset < place.end:
                 return False
         return not any(Outbox.decode(one.outbox).retracted for one in standings.values())
 

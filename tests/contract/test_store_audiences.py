@@ -9,13 +9,14 @@ import pytest
 
 from afflux.names import ATTRIBUTES, Identity
 from memory_link import MemoryLink
-from profile_store.audience_store import AudienceStore, Swept
+from profile_store.audience_store import START, AudienceStore, Place, Swept
 from profile_store.contract import MemberChange, ShardStore
 from profile_store.memory import MemoryShardStore
 from profile_store.options import RedisOptions
 from profile_store.redis_store import RedisShardStore
 from store_cases import SHARDS, first, person, rows, second
-from store_redis import RedisProcess, redis_cluster
+from store_cluster import masters
+from store_redis import RedisProcess
 
 Kept = tuple[ShardStore, AudienceStore]
 
@@ -30,7 +31,7 @@ async def kept(request: pytest.FixtureRequest) -> AsyncIterator[Kept]:
     with contextlib.ExitStack() as stack:
         clustered = request.param == "cluster"
         if clustered:
-            url = stack.enter_context(redis_cluster())[0].url
+            url = stack.enter_context(masters())[0].url
         else:
             url = stack.enter_context(RedisProcess()).url
         store = RedisShardStore(RedisOptions(url, cluster=clustered), SHARDS)
@@ -60,9 +61,9 @@ async def test_everybody_is_found(kept: Kept) -> None:
     )
     await store.commit([second(3, attributes=[(odd, ATTRIBUTES, b"{}")])])
     shards, found = [1, 3, 7], set()
-    cursor: tuple[int, int] | None = (0, 0)
-    while cursor is not None:
-        cursor, some = await shelf.people(shards, cursor)
+    place: Place | None = START
+    while place is not None:
+        place, some = await shelf.people(shards, place)
         found.update(some)
     wanted = {(s, person(n)) for s in shards for n in range(s * 300, s * 300 + 300)}
     assert found == wanted | {(3, odd)}

@@ -354,6 +354,9 @@ async def test_snapshots_are_kept_and_the_last_is_current(harness: Harness) -> N
     assert await harness.other.snapshot("churn", "00ff") == b"\x00one"
     await store.put_snapshot("churn", "00ff", b"\x00one")
     assert await store.current_snapshots(["churn"]) == ["00ff"]
+    assert await store.snapshot("churn", "11ff", 2) == b"tw"
+    assert await store.snapshot("churn", "11ff", 99) == b"two"
+    assert await store.snapshot("churn", "33ff", 2) is None
     assert await store.snapshot("churn", "11ff") == b"two"
 
 

@@ -14,6 +14,9 @@ import httpx
 import pytest
 import redis
 
+from afflux.names import Identity
+from privacy_rig import PARTS
+from profile_store.keys import escape_identities
 from runtime_cli import Up, afflux, until
 
 pytestmark = [pytest.mark.embedded, pytest.mark.slow, pytest.mark.timeout(240)]
@@ -53,6 +56,7 @@ def purchase(id: str, number: int, email: str | None = None) -> dict[str, Any]:
         "_id": f"{id}-{number}", "timestamp": START + number * 86_400_000,
         "eventType": "commerce.purchases", "identityMap": who,
         "commerce": {"order": {"priceTotal": 20.0}},
+        "productListItems": [{"SKU": f"ocarina-{number}", "name": "an ocarina"}],
     }  # fmt: skip
 
 
@@ -113,6 +117,26 @@ def traces(up: Up) -> list[bytes]:
     ]
 
 
+def assert_all_is_exported(up: Up, content: dict[str, Any]) -> None:
+    """Every key that holds or names one of the identities has its part in the export."""
+    of = {one["identity"]: one for one in content["identities"]}
+    for key, value in in_redis(up).items():
+        for name, one in of.items():
+            (escaped,) = escape_identities([Identity(name.encode())])
+            if escaped in key or name.encode() in value.split(b"\n"):
+                assert PARTS[key[:1].decode()] in one, key
+    crm = of["crm:zelda-77"]
+    assert {"fragments", "attributes", "links", "served", "interests", "memberships"} <= set(crm)
+    assert crm["listed_in"] == ["buyers"]
+    assert crm["memberships"]["audiences"]["buyers"]["inside"]
+    assert next(one["id"] for one in crm["interests"]["things"]["product"]).startswith("ocarina")
+
+
+def names_in(similar: dict[str, Any]) -> list[str]:
+    """All identities of an answer."""
+    return [name for one in similar["people"] for name in one["identities"]]
+
+
 def answers(base: str) -> str:
     """Every answer of the API that could name the person."""
     people = [{"namespace": "crm", "id": f"other-{n}"} for n in range(40)]
@@ -122,6 +146,7 @@ def answers(base: str) -> str:
             client.get("/v1/models").text,
             client.get("/v1/privacy/crm/other-1").text,
             client.get("/v1/identities/crm/other-1").text,
+            client.get("/v1/profiles/crm/other-1/similar?limit=100").text,
         ]
         with client.stream("GET", "/v1/scores/stream?from_start=true") as stream:
             end = time.monotonic() + 3
@@ -134,7 +159,7 @@ def answers(base: str) -> str:
 
 
 def test_nothing_is_left_within_a_minute(stack: Up) -> None:
-    """Two linked identities, attributes, scores: a scan of Redis and all answers, then a replay."""
+    """Two linked identities, all that is kept of them: a scan of Redis, all answers, a replay."""
     base = url(stack)
     mine = [purchase("zelda-77", n, "zelda@example.org") for n in range(4)]
     crm = {
@@ -142,6 +167,10 @@ def test_nothing_is_left_within_a_minute(stack: Up) -> None:
         "attributes": {"city": "Hyrule"},
     }  # fmt: skip
     until(lambda: _ready(base))
+    saved = afflux(
+        "audiences", "save", "buyers", "--rule", "has(events.purchases.last)", cwd=stack.folder
+    )
+    assert saved.returncode == 0, saved.stderr
     with httpx.Client(base_url=base, timeout=30) as client, Flow(base) as flow:
         assert client.post("/v1/events", json=mine).status_code == 202
         sent = afflux(
@@ -152,13 +181,28 @@ def test_nothing_is_left_within_a_minute(stack: Up) -> None:
         def known() -> dict[str, Any] | None:
             got = client.get("/v1/profiles/email/zelda@example.org")
             whole = got.status_code == 200 and got.json()["engagement"]["purchases"] == 4
-            return got.json() if whole and got.json()["attributes"] else None
+            return (
+                got.json()
+                if whole and got.json()["attributes"] and got.json()["audiences"]
+                else None
+            )
 
         profile = until(known)
         assert set(profile["identities"]) == {"crm:zelda-77", "email:zelda@example.org"}
         until(lambda: "zelda-77" in answers(base))
         exported = afflux("privacy", "export", "crm", "zelda-77", "--json", cwd=stack.folder)
-        assert json.loads(exported.stdout)["profile"]["attributes"] == {"city": "Hyrule"}
+        content = json.loads(exported.stdout)
+        assert content["profile"]["attributes"] == {"city": "Hyrule"}
+        assert len(content["profile"]["affinities"]["products"]) == 4
+        assert content["profile"]["audiences"]["buyers"]["last_qualification_time"] >= START
+        assert_all_is_exported(stack, content)
+        shown = afflux("profile", "similar", "crm", "zelda-77", "--json", cwd=stack.folder)
+        similar = json.loads(shown.stdout)
+        assert similar["by"] == "interests"
+        assert similar["people"][0]["in_common"][0] == "an ocarina"
+        assert not {"crm:zelda-77", *profile["identities"]} & set(names_in(similar))
+        others = afflux("profile", "similar", "crm", "other-1", "--limit", "100", cwd=stack.folder)
+        assert "zelda-77" in others.stdout
         assert traces(stack)
 
         began = time.monotonic()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from afflux.names import Identity
 from models import cluster_log
 from models.cluster_log import CLUSTERS, described
-from models_log import CATALOG, LOG, ExampleLog, example_values
+from models_log import CATALOG, LOG, ExampleLog, current, example_values
 from profile_store.memory import MemoryShardStore
 from streams.encoding import decode_model_update
 from streams.scorers import SnapshotSource
@@ -70,3 +71,26 @@ async def test_a_learner_that_dies_learns_the_clusters_once() -> None:
         await plane.close()
         found.append(await published(store))
     assert found[0] == found[1]
+
+
+async def test_whoever_is_forgotten_leaves_the_sample_and_all_snapshots_after_that() -> None:
+    """A null value under an identity: their vector goes, their name goes, nobody else's does."""
+    store, log = MemoryShardStore(64), ExampleLog(list(example_values(1_200)))
+    plane = log.plane(store)
+    await plane.assigned(log.ranges())
+    await log.feed(plane, 0)
+    before = cluster_log.decode(await published(store))
+    who = sorted({key[1] for key in before.last.values()})[0]
+    assert before.habits_of(Identity(who)) is not None
+    log.names[len(log.values)] = who
+    log.values.append(None)
+    await log.feed(plane, 1_200)
+    await plane.close()
+    after = cluster_log.decode(await published(store))
+    assert after.habits_of(Identity(who)) is None
+    assert after.memory["sample.hashes"].size == before.memory["sample.hashes"].size - 1
+    assert (after.offset, plane.stats.unreadable) == (1_201, 0)
+    for data in [await published(store), *(await current(store)).values()]:
+        assert who.hex().encode() not in data
+    kept = [key for key in after.last.values() if key[1]]
+    assert len(kept) >= len(after.last) - 1

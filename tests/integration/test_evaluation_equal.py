@@ -11,8 +11,9 @@ import pytest
 from afflux.catalog import Catalog
 from afflux.columns import Kind
 from afflux.examples import EARLY, ExampleColumns
-from afflux.names import EVENTS, Identity
-from afflux.outcomes import Openings
+from afflux.limits import DAY_MS
+from afflux.names import EVENTS, Identity, ModelName
+from afflux.outcomes import Eligible, ModelSpec, Openings, Outcome
 from afflux.shards import murmur2, shard_of
 from core_cases import CATALOG
 from enrich_rig import Logged, Logs, Worker
@@ -36,6 +37,18 @@ Example = tuple[bytes, str, int, int, bytes, float, int, int]
 WITH_EARLY = [
     replace(m, spec=replace(m.spec, early=True)) if m.spec.name == "churn" else m for m in MODELS
 ] + [replace(purchase_7d.MODEL, spec=replace(purchase_7d.MODEL.spec, early=True))]
+
+TYPED = [
+    replace(
+        purchase_7d.MODEL,
+        spec=ModelSpec(
+            ModelName("looks"), Outcome("will", ("commerce.productViews",), 7 * DAY_MS),
+            Eligible("commerce.purchases", 1.0, 30 * DAY_MS),
+            excluded=(Eligible("web.webpagedetails.pageViews", 40.0),),
+        ),
+    )
+]  # fmt: skip
+"""A model of event types, where others are of kinds."""
 
 RULES = [
     Rules(batch=97),
@@ -92,6 +105,7 @@ async def stored(store: MemoryShardStore, who: Identity) -> bytes:
         ("parquet", RULES[1], MODELS),
         ("jsonl", RULES[2], MODELS),
         ("csv", RULES[2], WITH_EARLY),
+        ("csv", Rules(Openings(40, 1, ("commerce.purchases",)), batch=300), TYPED),
     ],
 )
 async def test_a_file_equals_the_stream(
@@ -101,7 +115,9 @@ async def test_a_file_equals_the_stream(
 
     So are the early ones of models that do not wait, each learned once.
     """
-    log, events = read(write(DATA, tmp_path / f"events.{ending}"), check(FLAT, "flat"))
+    catalog = Catalog([m.spec for m in models], rules.openings)
+    path, flat = write(DATA, tmp_path / f"events.{ending}"), check(FLAT, "flat")
+    log, events = read(path, flat, types=catalog.types)
     assert len(events) == 3_000
     learned: list[Example] = []
 
@@ -120,7 +136,6 @@ async def test_a_file_equals_the_stream(
     assert len(examples) == len(learned)
     assert not engine.learner.counts.repeats
     assert any(example[6] for example in examples) == (models is WITH_EARLY)
-    catalog = Catalog([m.spec for m in models], rules.openings)
     fragments, streamed_examples = await streamed(catalog)
     assert engine.catalog.layout == catalog.layout
     rows, _ = engine.people.rows()

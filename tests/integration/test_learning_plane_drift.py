@@ -19,6 +19,7 @@ from afflux.names import Identity
 from afflux.scoring import LinearScorer
 from models import churn
 from models.commands import Command
+from models.figures import figures_of
 from models.learner import Schedule
 from models.snapshot import Snapshot, decode, decode_stored, encode, version_name, version_of
 from models_drift import chances, with_challengers
@@ -62,6 +63,7 @@ class World:
         for _ in range(n // WINDOW):
             await self.scorers.refresh()
             self.log.values += self._examples(WINDOW, changed)
+            self.log.now += 1.0
             await self.feed()
 
     def _examples(self, n: int, changed: bool) -> list[bytes]:
@@ -133,11 +135,11 @@ async def test_drift_is_found_and_the_challenger_promoted(
     assert drift.at == (drift.example - 1 + WINDOW) * MINUTE_MS
     promotion = next(e for e in now.history if e.kind == "promotion")
     assert (promotion.by, now.champion) == ("rule", "fast_forget")
-    figures = promotion.figures
-    assert figures["challenger_loss"] < 0.99 * figures["champion_loss"]
-    assert figures["examples"] >= 1_024
-    assert figures["gain_at_least"] > 0
-    assert now.metrics["recent_log_loss"] < now.metrics["recent_base_log_loss"]
+    evidence, figures = promotion.figures, figures_of(now)
+    assert evidence["challenger_loss"] < 0.99 * evidence["champion_loss"]
+    assert evidence["examples"] >= 1_024
+    assert evidence["gain_at_least"] > 0
+    assert figures.metrics["recent_log_loss"] < figures.metrics["recent_base_log_loss"]
     assert drift.text in caplog.text
     assert promotion.text in caplog.text
     assert world.told("model_drifts", model=NAME, direction="worse") == now.drifts[0] >= 1
@@ -147,14 +149,14 @@ async def test_drift_is_found_and_the_challenger_promoted(
     assert gap == now.standing["default"]["gain"]
     assert (world.told("recipe_cost_us", model=NAME, recipe="default") or 0) > 0
     auc = world.told("model_figure", model=NAME, segment="first_order", figure="recent_auc")
-    assert auc == now.segments["first_order"]["recent_auc"]
+    assert auc == figures.segments["first_order"]["recent_auc"]
     update = decode_model_update(
         [m.value or b"" for m in world.log.sent if m.key == NAME.encode()][-1]
     )
     assert update["champion"] == "fast_forget"
     assert [c["name"] for c in update["challengers"]] == ["default"]
     assert {e["kind"] for e in update["entries"]} >= {"drift", "promotion"}
-    assert update["segments"][0]["figures"] == now.segments["first_order"]
+    assert update["segments"][0]["figures"] == figures.segments["first_order"]
     assert {(p["segment"], p["recent"]) for p in update["calibration"]} >= {
         ("all", False), ("all", True), ("first_order", True),
     }  # fmt: skip
@@ -234,7 +236,8 @@ async def test_a_tampered_snapshot_is_refused_everywhere(
     await world.live(1_024, changed=False)
     data = bytearray(encode(await world.current()))
     version = version_name(version_of(bytes(data)))
-    data[-9] ^= 1
+    weights = (await world.current()).linear.weights.tobytes()
+    data[data.index(weights) + 6] ^= 1
     decode(bytes(data))
     key = next(k for k in world.store.data if k.endswith(version.encode()) and k[:1] == b"m")
     world.store.data[key] = bytes(data)
@@ -249,6 +252,21 @@ async def test_a_tampered_snapshot_is_refused_everywhere(
     (entry,) = [e for e in (await world.current()).history if e.by == "command"]
     assert entry.kind == "refusal"
     assert "somebody has changed it" in entry.text
+
+
+async def test_a_tampered_memory_is_refused_by_learners(world: World) -> None:
+    """A bit of what only a learner needs was changed: it stops, and scorers are not concerned."""
+    await world.live(1_024, changed=False)
+    data = bytearray(encode(await world.current()))
+    version = version_name(version_of(bytes(data)))
+    data[-9] ^= 1
+    key = next(k for k in world.store.data if k.endswith(version.encode()) and k[:1] == b"m")
+    world.store.data[key] = bytes(data)
+    with pytest.raises(StopPartition, match="somebody has changed it"):
+        await world.start().assigned(world.log.ranges())
+    fresh = SnapshotSource(world.store, CATALOG)
+    await fresh.refresh()
+    assert version_name(int(fresh.current.versions[0])) == version
 
 
 async def test_commands_stand_between_their_examples() -> None:

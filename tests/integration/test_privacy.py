@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from afflux.codes import Code
+from afflux.examples import ExampleColumns
+from afflux.names import Identity
 from afflux.position import Position
-from privacy_rig import HOUR, NOON, Site, dumped, told
+from core_cases import CATALOG
+from gateway.audience_desk import AudienceDesk
+from gateway.documents import KeptDocument
+from models.cluster_log import CLUSTERS, ClusterLog, encode, source_of
+from models.envelope import version_name, version_of
+from privacy_rig import HOUR, IMPERSONAL, NOON, PARTS, Site, dumped, told
+from profile_store import keys
+from profile_store.keys import escape_identities
 
 
 @pytest.fixture
@@ -118,7 +129,10 @@ async def test_an_event_that_names_a_deleted_person_later_leaves_no_trace(site: 
 
 
 async def test_everything_that_is_kept_is_exported(site: Site) -> None:
-    """Rows of both identities, readable: features, state, attributes, scores, links, examples."""
+    """Rows of all identities, readable; every key of the store that holds or names them."""
+    await AudienceDesk(site.reader).save("buyers", "has(events.purchases.last)", {}, 1)
+    site.event("crm:ann-1", sku="harp")
+    await site.worker.drain()
     content = (await site.http.get("/v1/privacy/email/ann@example.org")).json()
     of = {one["identity"]: one for one in content["identities"]}
     assert set(of) == {"crm:ann-1", "email:ann@example.org", "device:tablet"}
@@ -126,17 +140,36 @@ async def test_everything_that_is_kept_is_exported(site: Site) -> None:
     assert content["profile"]["scores"]["churn"]["factors"]
     assert content["profile"]["open_examples"]
     crm = of["crm:ann-1"]
-    assert crm["attributes"]["attributes"] == {"city": "Atlantis"}
+    assert [one["attributes"] for one in crm["attributes"]] == [{"city": "Atlantis"}]
     assert crm["fragments"][0]["features"]
-    assert crm["fragments"][0]["state"]["life"][0] == 2.0
+    assert crm["fragments"][0]["state"]["life"][0] == 3.0
     assert crm["served"]["models"] == ["churn", "lifetime_value"]
     assert {(link["other"], link["state"]) for link in crm["links"]} == {
         ("email:ann@example.org", "linked"),
         ("device:tablet", "linked"),
     }
+    things = crm["interests"]["things"]["product"]
+    assert [(one["id"], one["name"]) for one in things] == [("harp", "the harp")]
+    assert crm["memberships"]["audiences"]["buyers"]["inside"]
+    assert crm["listed_in"] == ["buyers"]
+    assert crm["next_look"] > NOON
+    assert [one["id"] for one in content["profile"]["affinities"]["products"]] == ["harp"]
+    assert content["profile"]["audiences"]["buyers"]["status"] in ("existing", "realized")
     topics = {one["topic"]: one for one in content["topics"]}
     assert set(topics) >= {"experience-events", "training-examples", "experience-events.dlq"}
+    for key, value in site.store.dump().items():
+        for name, one in of.items():
+            held = escape_identities([Identity(name.encode())])[0] in key
+            if held or name.encode() in (value if isinstance(value, bytes) else list(value)):
+                assert PARTS[key[:1].decode()] in one, key
     assert (await site.http.get("/v1/privacy/crm/nobody")).status_code == 404
+
+
+def test_each_kind_of_key_is_exported_or_holds_nobody() -> None:
+    """A new kind of key has to say which of both it is."""
+    kinds = set(re.findall(r"^    (\w):", keys.__doc__ or "", re.MULTILINE)) | {"k", "r"}
+    assert kinds | {"w"} == set(PARTS) | IMPERSONAL
+    assert set(PARTS.values()) <= set(KeptDocument.model_fields)
 
 
 async def test_who_opted_out_is_not_scored_until_they_opt_in(site: Site) -> None:
@@ -235,3 +268,23 @@ async def test_a_value_that_links_too_many_is_stopped(site: Site) -> None:
     ]
     assert explained["bridge"]["identity"] == "email:shop@example.org"
     assert explained["bridge"]["parts"] == [1] * 7
+
+
+async def test_the_sample_of_the_clusters_is_exported(site: Site) -> None:
+    """Whose habits clusters are learned from, beside everything else of that identity."""
+    log = ClusterLog(CATALOG.models, CATALOG.features)
+    n = CATALOG.dimension
+    log.learn(
+        ExampleColumns(
+            np.zeros(1, np.int32), np.ones(1, np.int64), [Identity(b"crm:ann-1")],
+            [source_of(CATALOG.models)], np.full(1, NOON), np.zeros(1, np.int64),
+            np.ones((1, n), np.float16), np.zeros(1, np.float32), np.zeros(1, np.uint64),
+            np.zeros(1), np.zeros(1, np.uint8),
+        )
+    )  # fmt: skip
+    data = encode(log.snapshot(0, b"t" * 16))
+    await site.store.put_snapshot(CLUSTERS, version_name(version_of(data)), data)
+    content = (await site.http.get("/v1/privacy/crm/ann-1")).json()
+    of = {one["identity"]: one for one in content["identities"]}
+    assert of["crm:ann-1"]["cluster_sample"]["gap_mean"] == 1.0
+    assert "cluster_sample" not in of["device:tablet"]

@@ -61,7 +61,7 @@ async def test_a_cluster_that_moves_a_slot() -> None:
 
 
 async def test_a_durable_commit_that_meets_a_moved_slot() -> None:
-    """A commit that is to be waited for is not redirected: it fails whole, and then lands."""
+    """A commit that is to be waited for is waited for where it lands, and lands once."""
     options = RedisOptions(durability=Durability(replicas=1, timeout_ms=100), cluster=True)
     with redis_cluster() as nodes:
         async with opened(RedisOptions(nodes[0].url, cluster=True)) as store:
@@ -70,10 +70,6 @@ async def test_a_durable_commit_that_meets_a_moved_slot() -> None:
             assert await store.outboxes([1]) == [b""]
             _move_slot(Keys(SHARDS).slot(1), nodes[0], nodes[2])
             # No node has a replica here: what is checked is which error comes, and what is written.
-            with pytest.raises(StoreUnavailable, match="0 of 1 replicas"):
-                await store.commit([second(1)])
-            async with opened(RedisOptions(nodes[2].url, cluster=True)) as other:
-                assert await other.positions([1]) == [position(1)]
             with pytest.raises(StoreUnavailable, match="0 of 1 replicas"):
                 await store.commit([second(1)])
             async with opened(RedisOptions(nodes[2].url, cluster=True)) as other:
@@ -88,7 +84,7 @@ async def test_a_cluster_in_the_middle_of_a_move() -> None:
             slot, source, target = Keys(SHARDS).slot(1), nodes[0], nodes[2]
             moved = _begin_move(slot, source, target)
             _move_keys(slot, source, target, 10)
-            with pytest.raises(StoreUnavailable, match=r"moving the slot|TTL exhausted"):
+            with pytest.raises(StoreUnavailable, match="moving the slot"):
                 await store.commit([second(1, fragments=rows(range(20)))])
             _move_keys(slot, source, target, 100)
             _end_move(slot, source, target, moved)

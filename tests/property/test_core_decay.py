@@ -45,7 +45,7 @@ def fold(purchases: Sequence[tuple[int, int, float]], size: int) -> np.ndarray:
         amount = np.array([p[2] for p in part])
         kind = np.full(len(part), Kind.PURCHASE, np.uint8)
         rows = RowFields(table)
-        cut = Cut(row, ts, kind, addends(row, ts, kind, amount, amount))
+        cut = Cut(row, ts, kind, addends(row, ts, kind, amount, amount), kind)
         for feature in FEATURES:
             feature.update(rows, cut)
         table = rows.packed()
@@ -71,7 +71,7 @@ def test_any_batches_give_the_bits_of_one_by_one(
         oracle = Row(2)
         for row, ts, amount in purchases:
             if row == r:
-                oracle.fold(T0 + ts, Kind.PURCHASE, amount, amount, 1)
+                oracle.fold(T0 + ts, Kind.PURCHASE, amount, amount, 1, "")
         assert table["decay"][r].tolist() == oracle.sums
         assert table["decay_base"][r].tolist() == oracle.bases
 

@@ -6,15 +6,22 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from afflux.catalog import Catalog
 from afflux.columns import Kind
-from afflux.features import FEATURES
+from afflux.event_types import FIRST
 from afflux.features.channels import addends
 from afflux.features.contract import Cut
 from afflux.merge import merge
-from afflux.workspace import FEATURE_FIELDS, RowFields
-from core_cases import CATALOG
+from afflux.names import ModelName
+from afflux.outcomes import ModelSpec, Outcome
+from afflux.workspace import RowFields
+from core_cases import CATALOG as UNTYPED
 
 DAY = 86_400_000
+DEMO = ModelSpec(ModelName("demo"), Outcome("will", ("acme.demoBooked",), 7 * DAY))
+CATALOG = Catalog([*UNTYPED.models, DEMO])
+"""With the features of a type that a model names: events of no kind are of that type."""
+
 T0 = 1_483_228_800_000
 ROWS = 5
 
@@ -38,8 +45,10 @@ def fragments(events: list[tuple[int, int, Kind, float]]) -> np.ndarray:
     kind = np.array([e[2] for e in part], np.uint8)
     amount = np.array([e[3] for e in part])
     rows = RowFields(CATALOG.new_fragments(ROWS))
-    for feature in FEATURES:
-        feature.update(rows, Cut(row, ts, kind, addends(row, ts, kind, amount, amount)))
+    code = np.where(kind == Kind.OTHER, FIRST, kind).astype(np.uint8)
+    cut = Cut(row, ts, kind, addends(row, ts, kind, amount, amount), code)
+    for feature in CATALOG.parts:
+        feature.update(rows, cut)
     return rows.packed()
 
 
@@ -63,7 +72,7 @@ def test_new_fragments_change_nothing(events: list[tuple[int, int, Kind, float]]
     new = CATALOG.new_fragments(ROWS)
     twice = np.concatenate([table, new])
     beside = merge(CATALOG, twice, np.tile(np.arange(ROWS), 2), ROWS)
-    for name in FEATURE_FIELDS:
+    for name in CATALOG.feature_fields:
         assert alone[name].tobytes() == table[name].tobytes() == beside[name].tobytes()
 
 

@@ -51,9 +51,33 @@ CATALOGS = [
         ],
         Openings(slots=4, gap_ms=1),
     ),
+    Catalog(
+        [
+            ModelSpec(
+                ModelName("demo"), Outcome("will", ("acme.demoBooked",), 14 * DAY),
+                Eligible("exposures"), excluded=(Eligible("acme.signedOff", 1.0, 28 * DAY),),
+            ),
+            ModelSpec(
+                ModelName("all"),
+                Outcome("will_all", (Kind.PURCHASE, Kind.EXPOSURE, "advertising.impressions",
+                                     "commerce.purchases", "acme.demoBooked"), 28 * DAY),
+                Eligible("acme.demoBooked", 1.0, 14 * DAY),
+            ),
+            ModelSpec(
+                ModelName("spend"),
+                Outcome("amount", ("commerce.purchases", "acme.other"), 7 * DAY),
+                Eligible("views", 1.0, DAY), excluded=(Eligible("purchases", 3.0),),
+            ),
+            ModelSpec(
+                ModelName("silent"), Outcome("will_not", (Kind.OTHER,), 7 * DAY),
+                Eligible("acme.signedOff", 2.0), early=True,
+            ),
+        ],
+        Openings(slots=4, gap_ms=1, kinds=("acme.demoBooked", Kind.PURCHASE, Kind.EXPOSURE)),
+    ),
 ]  # fmt: skip
-"""Other rules of opening than the one that is served, the other forms of outcomes, and models that
-learn early."""
+"""Other rules of opening than the one that is served, the other forms of outcomes, models that
+learn early, and models that name event types, in outcomes, openings and whom they speak of."""
 
 
 def replayed(
@@ -122,7 +146,9 @@ def test_any_batches_equal_the_oracle(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("catalog", CATALOGS, ids=["every event", "some kinds, two slots", "early"])
+@pytest.mark.parametrize(
+    "catalog", CATALOGS, ids=["every event", "some kinds, two slots", "early", "types"]
+)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(log=LOGS, cuts=CUTS)
 def test_other_openings_equal_the_oracle(

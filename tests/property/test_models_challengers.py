@@ -12,6 +12,7 @@ import pytest
 from models import churn, lifetime_value
 from models.commands import Command
 from models.contract import Model, ModelError, NewtonRecipe
+from models.figures import figures_of
 from models.history import Entry
 from models.model_learner import ModelLearner
 from models.roster import Rules
@@ -129,7 +130,7 @@ def test_a_rollback_serves_the_older_snapshot(model: Model) -> None:
     assert (now.held, now.champion) == (True, old.champion)
     assert now.linear.weights.tolist() == old.linear.weights.tolist()
     assert (now.calibration, now.shifts.tolist()) == (old.calibration, old.shifts.tolist())
-    assert now.metrics["evaluated"] == 1_500
+    assert figures_of(now).metrics["evaluated"] == 1_500
     assert made.carry_out(Command("2", "resume", model.spec.name)) is not None
     made.learn(drifting(model, 1_700, 700), range(1_500, 1_700))
     assert made.snapshot(1_700).linear.weights.tolist() != old.linear.weights.tolist()

@@ -9,6 +9,7 @@ import numpy as np
 
 from afflux.catalog import Catalog
 from afflux.columns import EventColumns
+from afflux.event_types import BUILT_IN, EventTypes
 from afflux.identity import Edges
 from afflux.interests.rules import interested
 from afflux.mentions import MENTION, NO_MENTIONS, Mentions
@@ -50,7 +51,8 @@ class Replay:
 
     def advance(self, records: Sequence[Record], base: int, end: int, lagging: int = 0) -> None:
         """Fold [base, end). `lagging` > 1: every such shard comes in a second step only."""
-        batch = batch_of([r for r in records if base <= r.offset < end], base, end)
+        here = [r for r in records if base <= r.offset < end]
+        batch = batch_of(here, base, end, self.catalog.types)
         touched = set((batch.events.identity_hash % self.settings.shards).tolist())
         touched.update(c.identity_hash % self.settings.shards for c in batch.controls)
         touched.update(r.shard for r in batch.rejected)
@@ -183,25 +185,26 @@ class Replay:
             self.served_at[(*key, names[c["model"]])].add((float(c["served"]), int(c["version"])))
 
 
-def batch_of(records: Sequence[Record], base: int, end: int) -> Batch:
+def batch_of(records: Sequence[Record], base: int, end: int, types: EventTypes = BUILT_IN) -> Batch:
     """The batch as a decoder would give it."""
     events = [r for r in records if isinstance(r, Event)]
     return Batch(
         0,
         base,
         end,
-        columns_of(events),
+        columns_of(events, types),
         [r for r in records if isinstance(r, Control)],
         [r for r in records if isinstance(r, Rejected)],
     )
 
 
-def columns_of(events: Sequence[Event]) -> EventColumns:
+def columns_of(events: Sequence[Event], types: EventTypes = BUILT_IN) -> EventColumns:
     """Events as columns."""
     place: dict[Identity, int] = {}
     for e in events:
         place.setdefault(e.identity, len(place))
     links = [(i, other) for i, e in enumerate(events) for other in e.links]
+    given = list(dict.fromkeys(e.event_type for e in events if e.event_type))
     others = {other: k for k, other in enumerate(dict.fromkeys(o for _, o in links))}
     return EventColumns(
         offset=np.array([e.offset for e in events], np.int64),
@@ -219,7 +222,16 @@ def columns_of(events: Sequence[Event]) -> EventColumns:
         link_identity=np.array([others[o] for _, o in links], np.int32),
         link_names=list(others),
         mentions=mentions_of([e.mentions for e in events]),
-        event_types=[e.event_type for e in events],
+        code=np.array(
+            [types.codes[e.event_type] if e.event_type in types.names else e.kind for e in events],
+            np.uint8,
+        )
+        if types.names
+        else None,
+        type_of=np.array(
+            [given.index(e.event_type) if e.event_type else -1 for e in events], np.int32
+        ),
+        type_names=given,
     )
 
 

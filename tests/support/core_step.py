@@ -43,12 +43,13 @@ def event(
     event_id: str = "",
     links: Sequence[Identity] = (),
     mentions: Sequence[Mention] = (),
+    event_type: str = "",
 ) -> Event:
     """An event that is on time."""
     name = event_id or f"e{offset}"
     return Event(
         offset, timestamp, timestamp, who, hash_of(who), name, id_hash(name), kind, amount,
-        quantity, tuple(links), tuple(mentions),
+        quantity, tuple(links), tuple(mentions), event_type,
     )  # fmt: skip
 
 

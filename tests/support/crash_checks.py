@@ -257,7 +257,7 @@ def _check_members(
 def _check_readers(site: Site, updates: Mapping[Identity, Mapping[str, Any]]) -> None:
     """`ProfileStore` answers with the newest of the updates of a profile's identities."""
     people = [tuple(i.decode().split(":", 1)) for i in updates]
-    store = ProfileStore(site.redis.url)
+    store = ProfileStore(site.where)
     try:
         profiles = store.get_many([(namespace, id) for namespace, id in people])
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from operator import gt
 from pathlib import Path
@@ -29,6 +29,7 @@ from launcher.redis_server import RedisServer
 from profile_store.installation import Installation
 from profile_store.keys import INSTALLATION, Keys
 from profile_store.memory import Value
+from profile_store.options import RedisOptions
 from runtime_broker import Broker
 from streams.admin import Admin
 from streams.bulk import BulkProducer
@@ -67,8 +68,7 @@ class Site:
         self.admin = Admin(self.settings)
         make_topics(self._bootstrap, self.admin)
         self.producer = BulkProducer(self.settings)
-        self.redis.start()
-        self._stack.callback(self.redis.stop)
+        self.start_redis()
         self.connect()
         return self
 
@@ -83,6 +83,16 @@ class Site:
                 life.kill()
         self.client.close()
         self._stack.close()
+
+    @property
+    def where(self) -> RedisOptions:
+        """How to reach Redis."""
+        return RedisOptions(self.redis.url)
+
+    def start_redis(self) -> None:
+        """Until the end of the site."""
+        self.redis.start()
+        self._stack.callback(self.redis.stop)
 
     def connect(self) -> None:
         """Our own connection to Redis, and the record that says what is stored there."""
@@ -124,8 +134,8 @@ class Site:
             member = {"group": Broker.unique("crash")}
         changed = self.settings.model_copy(update=member | settings)
         job = Job(
-            changed.model_dump(mode="json"), self.redis.url, SHARDS, PARTITIONS,
-            str(self.folder / f"{name}.log"), point, occasion, commit_rows,
+            changed.model_dump(mode="json"), self.where.url, SHARDS, PARTITIONS,
+            str(self.folder / f"{name}.log"), point, occasion, commit_rows, self.where.cluster,
         )  # fmt: skip
         self.lives.append(self._nursery.start(job))
         return self.lives[-1]
@@ -241,9 +251,8 @@ class Site:
 
     def dump(self) -> dict[bytes, Value]:
         """Everything in Redis, as the memory store has it."""
-        client: Any = self.client
         found: dict[bytes, Value] = {}
-        for key in client.scan_iter(count=1000):
+        for client, key in self.all_keys():
             if key.startswith(b"d:"):
                 scores = client.zrange(key, 0, -1, withscores=True)
                 found[key] = {Identity(member): int(score) for member, score in scores}
@@ -255,6 +264,10 @@ class Site:
             else:
                 found[key] = client.get(key)
         return found
+
+    def all_keys(self) -> Iterator[tuple[Any, bytes]]:
+        """Every key, with a client of the server that has it."""
+        return ((self.client, key) for key in self.client.scan_iter(count=1000))
 
     def back_up(self) -> Path:
         """A copy of what Redis holds now."""

@@ -71,6 +71,8 @@ class Job:
     point: str = ""
     occasion: int = 1
     commit_rows: int = 500
+    cluster: bool = False
+    """Whether the URL names a node of a Redis Cluster."""
 
     def line(self) -> str:
         """As one line."""
@@ -157,9 +159,9 @@ class MortalStore:
         """As the store."""
         return await self._store.current_snapshots(models)
 
-    async def snapshot(self, model: str, version: str) -> bytes | None:
+    async def snapshot(self, model: str, version: str, most: int = 0) -> bytes | None:
         """As the store."""
-        return await self._store.snapshot(model, version)
+        return await self._store.snapshot(model, version, most)
 
     async def snapshots(self, model: str) -> list[StoredSnapshot]:
         """As the store."""
@@ -236,7 +238,8 @@ async def work(job: Job) -> int:
     """Run the enrich plane until a signal; its exit code."""
     settings = StreamSettings(**job.settings)
     fate = Fate(job.point, job.occasion)
-    store = RedisShardStore(RedisOptions(job.redis_url, timeout_s=2.0), job.shards)
+    where = RedisOptions(job.redis_url, cluster=job.cluster, timeout_s=2.0)
+    store = RedisShardStore(where, job.shards)
     delivery = KafkaDelivery(settings)
     mortal = MortalDelivery(delivery, fate)
     metrics = Metrics()

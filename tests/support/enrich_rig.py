@@ -23,6 +23,7 @@ from streams.bad_records import BadRecord, Limits
 from streams.decoding import Decoder
 from streams.delivery import DeliveryClosed
 from streams.enrich import EnrichPlane, EnrichSettings
+from streams.enrich.feeds import DatasetSource
 from streams.ports import TP, LogRange, Message, Rewind
 from streams.records import Headers, RecordBatch
 from streams.topics import EXPERIENCE_EVENTS, INPUT_TOPICS, PROFILE_ATTRIBUTES
@@ -55,6 +56,8 @@ class Logs:
     """The inputs are complete: control records that are derived again are left out."""
     fail_after: int | None = None
     """So many more messages are taken, then sending never ends."""
+    more: list[str] = field(default_factory=list)
+    """Input topics beside the built-in ones."""
 
     def append(self, topic: str, record: Logged, partition: int | None = None) -> None:
         """Append where the key belongs."""
@@ -80,8 +83,8 @@ class Logs:
     def ranges(self, partitions: Sequence[int]) -> dict[TP, LogRange]:
         """What the broker says."""
         return {
-            (t.name, p): LogRange(t.name.encode().ljust(16)[:16], 0, len(self.inputs[(t.name, p)]))
-            for t in INPUT_TOPICS
+            (name, p): LogRange(name.encode().ljust(16)[:16], 0, len(self.inputs[(name, p)]))
+            for name in [*(t.name for t in INPUT_TOPICS), *self.more]
             for p in partitions
         }
 
@@ -134,6 +137,7 @@ class Worker:
         expiry: Expiry | None = None,
         audiences: AudienceStore | None = None,
         timelines: Timelines = TIMELINES,
+        datasets: DatasetSource | None = None,
     ) -> None:
         self.logs = logs
         self.monotonic = 0.0
@@ -146,11 +150,12 @@ class Worker:
             timelines=timelines,
         )  # fmt: skip
         self.plane = EnrichPlane(
-            settings, catalog, store, logs, Decoder(limits, SECRET), self.dead_letters,
+            settings, catalog, store, logs, Decoder(limits, SECRET, types=catalog.types),
+            self.dead_letters,
             FixedScorers(linear_scorer(catalog)), name.encode().ljust(16)[:16],
             monotonic=lambda: self.monotonic, wall_ms=lambda: logs.now,
             audiences=AudienceSource(audiences, catalog) if audiences is not None else None,
-            people=audiences,
+            people=audiences, datasets=datasets,
         )  # fmt: skip
 
     async def own(self, partitions: Sequence[int]) -> None:

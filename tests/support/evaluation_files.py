@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from afflux.event_types import BUILT_IN, EventTypes
 from launcher.data.file_events import FileEvents
 from launcher.data.shape import DataSet
 from launcher.evaluation.event_log import Events
@@ -39,9 +40,11 @@ def csv(folder: Path, text: str, name: str = "events.csv") -> Path:
     return path
 
 
-def read(path: Path, m: Mapping, run: int = 1_000_000) -> tuple[Runs, Events]:
+def read(
+    path: Path, m: Mapping, run: int = 1_000_000, types: EventTypes = BUILT_IN
+) -> tuple[Runs, Events]:
     """The log of a file, and all its events."""
-    file = FileEvents(path, m)
+    file = FileEvents(path, m, types)
     nameless = m.id is None and m.transaction is None
     runs = Runs(
         file.identities, m.transaction is not None, nameless and m.duplicates == "drop",

@@ -133,7 +133,7 @@ def rig(folder: Path, shards: int = SHARDS, **settings: Any) -> Rig:
     log.follow(hub)
     reader = AsyncProfileStore(link=memory, scoring=fixed_scoring)
 
-    async def configs() -> Configs:
+    async def configs(_: Sequence[str]) -> Configs:
         return {topic.name: topic.configs for topic in TOPICS}
 
     context = build_context(

@@ -51,7 +51,8 @@ class MemoryLink:
             case "ZCARD":
                 return len(self._members(args[0]))
             case "ZSCORE":
-                return b"0" if args[1] in self._members(args[0]) else None
+                found = self._members(args[0]).get(args[1])
+                return None if found is None else b"%d" % found
             case "ZINTERCARD":
                 return len(self._members(args[1]).keys() & self._members(args[2]))
             case "ZRANGEBYLEX":
@@ -61,6 +62,8 @@ class MemoryLink:
                 ]
             case "SCAN":
                 return self._scan(int(args[0]), args[2], args[4])
+            case "UNLINK":
+                return sum(data.pop(key, None) is not None for key in args)
             case "EVAL":
                 return self._swap(*args)
         raise AssertionError(f"no reader sends {name}")

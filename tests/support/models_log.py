@@ -58,6 +58,8 @@ class ExampleLog:
     """Values by offset; what the plane announced; a clock that stands still."""
 
     values: list[bytes | None] = field(default_factory=list)
+    names: dict[int, bytes] = field(default_factory=dict)
+    """Keys of records that are not those of a model."""
     sent: list[Message] = field(default_factory=list)
     now: float = 0.0
     topic_id: bytes = TOPIC_ID
@@ -77,7 +79,8 @@ class ExampleLog:
         n = end - base
         return RecordBatch(
             LOG[0], 0, base, end, 0, np.arange(base, end), np.zeros(n, np.int64),
-            [b"model"] * n, self.values[base:end], [()] * n,
+            [self.names.get(i, b"model") for i in range(base, end)], self.values[base:end],
+            [()] * n,
         )  # fmt: skip
 
     def plane(

@@ -7,18 +7,19 @@ batches the log is cut into. It shares constants and the table of powers with th
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from afflux.catalog import Catalog
 from afflux.codes import Code
-from afflux.features.channels import CHANNELS
+from afflux.columns import Kind
 from afflux.limits import StepSettings
 from afflux.names import Identity
 from afflux.outcome import Control, Rejected
+from afflux.outcomes import ModelSpec
 from afflux.position import NONE_MS, Watermark
 from interest_oracle import Interests, Mention
-from oracle_row import DAY, MOST, Row, Slot
+from oracle_row import CHANNELS_OF_KINDS, DAY, MOST, Row, Slot
 from timeline_oracle import Timeline, entry_of
 
 EdgeState = tuple[int, str, bool]
@@ -40,7 +41,11 @@ class Event:
     quantity: float
     links: tuple[Identity, ...] = ()
     mentions: tuple[Mention, ...] = ()
-    event_type: str | None = None
+    event_type: str = ""
+
+    def is_one_of(self, asked: Iterable[Kind | str]) -> bool:
+        """Whether it is of one of these kinds or types."""
+        return any(self.event_type == w if type(w) is str else self.kind == w for w in asked)
 
 
 Record = Event | Control | Rejected
@@ -80,12 +85,21 @@ class Early:
     label: float
 
 
+def named_types(catalog: Catalog) -> list[str]:
+    """What models and openings name, in the order of the columns of a row."""
+    asked = [w for m in catalog.models for w in m.outcome.kinds] + list(catalog.openings.kinds)
+    counted = [e.channel for m in catalog.models for e in (m.eligible, *m.excluded)]
+    asked += [channel for channel in counted if channel not in CHANNELS_OF_KINDS]
+    return sorted({w for w in asked if type(w) is str})
+
+
 class Oracle:
     """All state of one partition."""
 
     def __init__(self, catalog: Catalog, settings: StepSettings) -> None:
         self.catalog = catalog
         self.settings = settings
+        self.types = named_types(catalog)
         self.rows: dict[Identity, Row] = {}
         self.edges: dict[Identity, dict[Identity, EdgeState]] = defaultdict(dict)
         self.interests: dict[Identity, Interests] = defaultdict(
@@ -124,14 +138,20 @@ class Oracle:
 
     def deadline(self, identity: Identity) -> int:
         """When the row is to be looked at next, 0 never."""
-        gone, old = self._expires(identity), self._outlives(identity)
-        old = old if old >= self.w else 0
-        return min(filter(None, (self._visit(identity), gone, old)), default=0)
+        ends = self._visit(identity), self._expires(identity), self._unscored(identity)
+        old = self._outlives(identity)
+        return min(filter(None, (*ends, old if old >= self.w else 0)), default=0)
 
     def _outlives(self, identity: Identity) -> int:
         """When even the last event of its timeline is too old, 0 never."""
         rules, last = self.settings.timelines, self.rows[identity].last_ts
         return last + rules.lifetime_ms if rules.events and rules.lifetime_ms and last else 0
+
+    def _unscored(self, identity: Identity) -> int:
+        """When the scores of the row are forgotten, if that lies ahead, 0 never."""
+        row, life = self.rows[identity], self.settings.expiry.score_ms
+        gone = row.last_ts + life
+        return gone if life and row.last_ts and not any(row.slots) and gone >= self.w else 0
 
     def _expires(self, identity: Identity) -> int:
         """When the row is forgotten, 0 never."""
@@ -168,7 +188,11 @@ class Oracle:
 
     def _new_row(self, last_offset: int = -1, deleted_at: int = 0) -> Row:
         slots: list[Slot | None] = [None] * self.catalog.openings.slots
-        return Row(len(self.catalog.models), last_offset, deleted_at, slots=slots)
+        none = dict.fromkeys(self.types, 0)
+        return Row(
+            len(self.catalog.models), last_offset, deleted_at, slots=slots, type_count={**none},
+            type_last={**none},
+        )  # fmt: skip
 
     def _event(self, e: Event) -> None:
         before = self.w
@@ -192,7 +216,7 @@ class Oracle:
             e.offset, e.timestamp, e.event_id, e.event_type, e.amount, e.quantity, e.mentions
         )
         self.timelines[e.identity].add(e.timestamp, entry, self.w)
-        row.fold(e.timestamp, e.kind, e.amount, e.quantity, e.id_hash)
+        row.fold(e.timestamp, e.kind, e.amount, e.quantity, e.id_hash, e.event_type)
         row.last_offset = e.offset
         self._open(row, e, before)
 
@@ -201,14 +225,26 @@ class Oracle:
             for m in sorted(slot.models):
                 outcome = self.catalog.models[m].outcome
                 inside = slot.ts < e.timestamp <= slot.ts + outcome.window_ms
-                if not inside or e.kind not in outcome.kinds:
+                if not inside or not e.is_one_of(outcome.kinds):
                     continue
                 if slot.progress[m] == 0:
                     self._learn_early(e, slot, m, before, happened=True)
                 if outcome.form == "will_all":
-                    slot.progress[m] = float(int(slot.progress[m]) | 1 << e.kind)
+                    came = [w for w in outcome.kinds if e.is_one_of([w])]
+                    slot.progress[m] = float(int(slot.progress[m]) | self._bits(came))
                 else:
                     slot.progress[m] += min(e.amount, MOST) if outcome.form == "amount" else 1.0
+
+    def _bits(self, asked: Iterable[Kind | str]) -> int:
+        """A bit for each kind, and behind those for each named type."""
+        places = [8 + self.types.index(w) if type(w) is str else int(w) for w in asked]
+        return sum({1 << place for place in places})
+
+    def _eligible(self, row: Row, spec: ModelSpec, at: int) -> bool:
+        who = [spec.eligible, *spec.excluded]
+        holds = [row.did(e.channel, e.at_least, at - e.within_ms if e.within_ms else 0)
+                 for e in who]  # fmt: skip
+        return holds[0] and not any(holds[1:])
 
     def _learn_early(self, e: Event, slot: Slot, m: int, before: int, happened: bool) -> None:
         spec = self.catalog.models[m]
@@ -225,12 +261,12 @@ class Oracle:
         late = e.timestamp < row.last_ts
         rule = self.catalog.openings
         early = row.last_open and e.timestamp < row.last_open + rule.gap_ms
-        opens = not rule.kinds or e.kind in rule.kinds
+        opens = not rule.kinds or e.is_one_of(rule.kinds)
         free = [i for i, s in enumerate(row.slots) if s is None]
         models = {
             m
             for m, spec in enumerate(self.catalog.models)
-            if row.life[CHANNELS.index(spec.eligible.channel)] >= spec.eligible.at_least
+            if self._eligible(row, spec, e.timestamp)
             and e.timestamp + spec.outcome.window_ms + spec.outcome.lateness_ms > self.w
         }
         if opens and not late and not early and free and models and row.consent <= 0:
@@ -262,7 +298,7 @@ class Oracle:
         happened = slot.progress[m] > 0
         label = {
             "will": float(happened),
-            "will_all": float(slot.progress[m] == sum(1 << k for k in spec.outcome.kinds)),
+            "will_all": float(slot.progress[m] == self._bits(spec.outcome.kinds)),
             "will_not": float(not happened),
             "amount": slot.progress[m],
             "count": slot.progress[m],

@@ -16,6 +16,11 @@ HALF_LIVES = (7 * DAY, 60 * DAY)
 POWER = POWERS.tolist()
 PURCHASE = 5
 MOST = 2.0**60
+CHANNELS_OF_KINDS = {
+    "events": (0, range(8)), "purchases": (1, [5]), "views": (4, [1, 2]), "adds": (5, [3, 4]),
+    "exposures": (6, [6]), "redemptions": (7, [7]),
+}  # fmt: skip
+"""Place of what is counted among the sums, and the kinds of events that it counts."""
 
 
 @dataclass
@@ -53,13 +58,29 @@ class Row:
     ring_at: int = 0
     last_open: int = 0
     slots: list[Slot | None] = field(default_factory=lambda: [None] * 5)
+    type_count: dict[str, int] = field(default_factory=dict)
+    type_last: dict[str, int] = field(default_factory=dict)
+    """Of named types, in the order of their columns."""
 
     def knows(self, id_hash: int) -> bool:
         """Whether the id is among the last 16 accepted."""
         return id_hash in self.ring
 
-    def fold(self, ts: int, kind: int, amount: float, quantity: float, id_hash: int) -> None:
+    def did(self, what: str, times: float, since: int) -> bool:
+        """Whether so many events were counted, the last one not before `since`."""
+        if what not in CHANNELS_OF_KINDS:
+            return self.type_count[what] >= times and self.type_last[what] >= since
+        channel, kinds = CHANNELS_OF_KINDS[what]
+        last = max(self.kind_last[k] for k in kinds)
+        return self.life[channel] >= times and last >= max(since, 1)
+
+    def fold(
+        self, ts: int, kind: int, amount: float, quantity: float, id_hash: int, event_type: str
+    ) -> None:
         """One accepted event."""
+        if event_type in self.type_count:
+            self.type_count[event_type] += 1
+            self.type_last[event_type] = max(self.type_last[event_type], ts)
         amount, quantity = min(amount, MOST), min(quantity, MOST)
         self.ring[self.ring_at] = id_hash
         self.ring_at = (self.ring_at + 1) % 16
@@ -111,6 +132,9 @@ class Row:
         v.append(log_days(at - self.first_ts) if self.first_ts else 0.0)
         for turn in (at // 3_600_000 % 24 / 24, (at // DAY + 3) % 7 / 7):
             v += [math.sin(2 * math.pi * turn), math.cos(2 * math.pi * turn)]
+        v += [math.log1p(n) for n in self.type_count.values()]
+        v += [log_days(at - t) if t else 0.0 for t in self.type_last.values()]
+        v += [float(t == 0) for t in self.type_last.values()]
         return struct.pack(f"<{len(v)}e", *(max(-60_000.0, min(60_000.0, x)) for x in v))
 
     def _rates(self, at: int) -> list[float]:
@@ -141,6 +165,9 @@ class Row:
         ):  # fmt: skip
             row[name] = np.array(getattr(self, name), row.dtype[name].base)
         row["decay"], row["decay_base"] = self.sums, self.bases
+        if self.type_count:
+            row["type_count"] = list(self.type_count.values())
+            row["type_last"] = list(self.type_last.values())
         for i, slot in enumerate(self.slots):
             if slot is not None:
                 row["slot_ts"][0, i] = slot.ts

@@ -21,6 +21,7 @@ from gateway.settings import GatewaySettings
 from gateway_rig import MemoryScoreLog
 from memory_link import MemoryLink
 from profile_store import AsyncProfileStore
+from profile_store.audience_store import AudienceStore
 from profile_store.installation import Installation, ensure_installation
 from profile_store.memory import MemoryShardStore
 from streams.encoding import encode_attributes, encode_events
@@ -31,6 +32,13 @@ from streams.topics import EXPERIENCE_EVENTS, PROFILE_ATTRIBUTES, TOPICS
 from streams.updates import decode_score_updates
 
 SHARDS, PARTITIONS = 64, 2
+PARTS = {
+    "f": "fragments", "v": "served", "a": "attributes", "l": "links", "i": "interests",
+    "u": "memberships", "d": "next_look", "n": "listed_in", "o": "announced", "m": "cluster_sample",
+}  # fmt: skip
+"""First letter of a key that holds or names a person -> the part of an export that has it."""
+IMPERSONAL = frozenset("pbchkrw")
+"""First letters of keys in which nobody is: positions, progress, counts, lists of snapshots."""
 NOON = 1_700_049_600_000
 HOUR = 3_600_000
 
@@ -57,7 +65,8 @@ class Site:
     def __init__(self, folder: Path) -> None:
         self.store = MemoryShardStore(SHARDS)
         self.logs = Logs(PARTITIONS, now=NOON)
-        self.worker = Worker(self.store, self.logs, SHARDS, "w", idle_tick_s=30)
+        shelf = AudienceStore(MemoryLink(self.store), self.store.keys)
+        self.worker = Worker(self.store, self.logs, SHARDS, "w", idle_tick_s=30, audiences=shelf)
         self.reader = AsyncProfileStore(link=MemoryLink(self.store))
         self.desk = PrivacyDesk(
             self.reader, lambda: InputDelivery(self.logs), self._configs, SECRET,
@@ -74,7 +83,7 @@ class Site:
         self.http = httpx.AsyncClient(transport=transport, base_url="http://gateway")
         self._events = 0
 
-    async def _configs(self) -> Configs:
+    async def _configs(self, names: Sequence[str]) -> Configs:
         return {topic.name: topic.configs for topic in TOPICS}
 
     async def start(self) -> None:
@@ -82,7 +91,9 @@ class Site:
         await ensure_installation(self.store, Installation.of(CATALOG, SHARDS, PARTITIONS))
         await self.worker.own(range(PARTITIONS))
 
-    def event(self, primary: str, *others: str, at: int | None = None) -> None:
+    def event(
+        self, primary: str, *others: str, at: int | None = None, sku: str | None = None
+    ) -> None:
         """A purchase that names these identities, `namespace:id`, the first one the primary."""
         self._events += 1
         identities: dict[str, list[dict[str, Any]]] = {}
@@ -96,6 +107,8 @@ class Site:
             "identityMap": identities,
             "commerce": {"order": {"purchaseID": "o", "priceTotal": 10.0}},
         }
+        if sku is not None:
+            content["productListItems"] = [{"SKU": sku, "name": f"the {sku}"}]
         value = encode_events([content])[0]
         self.logs.append(EXPERIENCE_EVENTS.name, Logged(primary.encode(), value, self.logs.now, ()))
 
@@ -165,4 +178,15 @@ def dumped(content: object) -> str:
     return json.dumps(content)
 
 
-__all__ = ["HOUR", "NOON", "PARTITIONS", "SHARDS", "Identity", "Site", "dumped", "told"]
+__all__ = [
+    "HOUR",
+    "IMPERSONAL",
+    "NOON",
+    "PARTITIONS",
+    "PARTS",
+    "SHARDS",
+    "Identity",
+    "Site",
+    "dumped",
+    "told",
+]

@@ -9,7 +9,8 @@ import pytest
 import redis
 
 from store_cases import Harness, memory_harness, redis_harness
-from store_redis import RedisProcess, redis_cluster
+from store_cluster import masters
+from store_redis import RedisProcess
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +22,8 @@ def server() -> Iterator[list[RedisProcess]]:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[list[RedisProcess]]:
-    """Three masters for all tests of the module, each finds them empty."""
-    with redis_cluster() as nodes:
+    """Masters of a cluster for all tests of the module, each finds them empty."""
+    with masters() as nodes:
         yield nodes
 
 

@@ -93,6 +93,11 @@ class RedisProcess:
             port = int(self._args[self._args.index("--tls-port") + 1])
         return socket.create_connection(("127.0.0.1", port), 1)
 
+    @property
+    def running(self) -> bool:
+        """Whether it was started and not stopped."""
+        return self._process is not None
+
     def freeze(self) -> None:
         """It keeps its connections and answers nothing."""
         assert self._process is not None

@@ -82,10 +82,20 @@ def test_layout_is_the_same_on_every_machine() -> None:
         ([], "0 models"),
         ([CHURN, CHURN], "same name"),
         ([ModelSpec(ModelName("x"), CHURN.outcome, Eligible("revenue"))], "revenue"),
+        ([ModelSpec(ModelName("x"), CHURN.outcome, Eligible("purchase"))], "neither a channel"),
+        (
+            [ModelSpec(ModelName("x"), CHURN.outcome, Eligible("purchases", 2.0, 1000))],
+            "only the last time is kept",
+        ),
+        ([ModelSpec(ModelName("x"), Outcome("will", (" a.b",), 1000))], "no event type"),
+        (
+            [ModelSpec(ModelName("x"), Outcome("will", tuple(f"a.{i}" for i in range(33)), 1000))],
+            "33 event types, at most 32",
+        ),
     ],
 )
 def test_impossible_catalogs_are_refused(models: list[ModelSpec], why: str) -> None:
-    """No model, two of one name, an eligibility that no channel counts."""
+    """No models, two of a name, what is not counted, mistyped or not kept, and names of no type."""
     with pytest.raises(ValueError, match=why):
         Catalog(models)
 

@@ -15,7 +15,7 @@ from streams.records import RecordBatch
 
 def part(number: int) -> OwnedPartition:
     """A partition."""
-    return OwnedPartition(number, (number,), ())
+    return OwnedPartition(number, (number,))
 
 
 def records(number: int, size: int = 1) -> RecordBatch:

@@ -250,3 +250,10 @@ def test_groups_over_runs_are_whole() -> None:
     assert len(events) == len(keys)
     assert events["quantity"].sum() == 4_000
     assert events["amount"].sum() == pytest.approx(rows["amount"].sum())
+
+
+def test_the_price_of_each_is_multiplied(tmp_path: Path) -> None:
+    """`amount_is: each` makes the amount of a row its price times its quantity."""
+    path = csv(tmp_path, "who,at,paid,units\na,2024-01-01,2.5,4\nb,2024-01-02,3,\n")
+    _, events = read(path, mapping(amount_is="each", quantity="units"))
+    assert events["amount"].tolist() == [10.0, 0.0]

@@ -33,8 +33,6 @@ def test_the_smallest_mapping() -> None:
             "cannot be told apart",
         ),
         ({"event": {}}, "either `type`"),
-        ({"event": {"type": "commerce.purchase"}}, "did you mean commerce.purchases"),
-        ({"event": {"column": "k", "types": {"b": "buy"}}}, "'buy' is no event type"),
         ({"delimiter": ",,"}, "`delimiter`"),
         ({"negative": "drop"}, "`negative`"),
         ({"id": "x", "transaction": "y"}, "either `id` or `transaction`"),
@@ -68,12 +66,30 @@ def test_a_mapping_that_is_not_there(tmp_path: Path) -> None:
         load(tmp_path / "none.yaml")
 
 
+@pytest.mark.parametrize(
+    ("event", "why"),
+    [
+        ({"type": "commerce.purchase"}, "`event.type`.*did you mean commerce.purchases"),
+        ({"column": "k", "types": {"b": "buy"}}, "`event.types`: 'buy' is no event type"),
+    ],
+)
+def test_types_are_not_mistaken(event: dict[str, Any], why: str) -> None:
+    """One that is nearly known is refused, but where an outcome names just that; others may be."""
+    found = mapping(event=event).event
+    with pytest.raises(MappingError, match=f"(?s){why}"):
+        found.check_types(["acme.demoBooked"])
+    found.check_types(["commerce.purchase", "buy"])
+    mapping(event={"type": "acme.sneezed"}).event.check_types([])
+
+
 def test_openings() -> None:
     """Served, every event, or a rule of one's own."""
     assert not rules_of("served").widen
     assert rules_of("every").openings.gap_ms == 1
     own = mapping(openings={"gap": "3d", "of": ["commerce.purchases"]}).openings
     assert rules_of(own).openings.gap_ms == 3 * 86_400_000
+    typed = mapping(openings={"of": ["acme.demoBooked", "advertising.impressions"]}).openings
+    assert rules_of(typed).openings.kinds == ("acme.demoBooked", "advertising.impressions")
     for wrong in ({"gap": "soon"}, {"of": ["buy"]}):
         with pytest.raises(MappingError, match="openings"):
             rules_of(mapping(openings=wrong).openings)

@@ -25,6 +25,7 @@ LINK = {
 }
 ROUTES = {
     ("GET", "/v1/profiles/{namespace}/{id}"): ("/v1/profiles/crm/1", "query"),
+    ("GET", "/v1/profiles/{namespace}/{id}/similar"): ("/v1/profiles/crm/1/similar", "query"),
     ("POST", "/v1/profiles/lookup"): ("/v1/profiles/lookup", "query"),
     ("GET", "/v1/models"): ("/v1/models", "query"),
     ("GET", "/v1/models/{name}"): ("/v1/models/churn", "query"),

@@ -211,3 +211,25 @@ async def test_models_and_their_quality(gateway: Rig, http: httpx.AsyncClient) -
         ("lifetime_value", "amount", None),
     ]
     assert (await http.get("/v1/models/nothing")).status_code == 404
+
+
+async def test_similar_people(gateway: Rig, http: httpx.AsyncClient) -> None:
+    """By cluster where nobody has interests; 404, 422 as for profiles; ids may end in /similar."""
+    got = await http.get("/v1/profiles/crm/1/similar")
+    assert got.status_code == 200
+    assert got.json() == {
+        "by": "cluster", "sample": 2, "cluster": None, "opted_out": False, "people": [],
+    }  # fmt: skip
+    assert "private" in got.headers["cache-control"]
+    assert (await http.get("/v1/profiles/crm/nobody/similar")).status_code == 404
+    for wrong in ("by=taste", "limit=0", "limit=101"):
+        assert (await http.get(f"/v1/profiles/crm/1/similar?{wrong}")).status_code == 422
+    assert (await http.get("/v1/profiles/crm/a%2Fsimilar")).status_code == 404
+    await describe(gateway.shards, "crm:a/similar", 1, {"tier": "odd"})
+    got = await http.get("/v1/profiles/crm/a%2Fsimilar")
+    assert got.json()["attributes"] == {"tier": "odd"}
+    key = gateway.key("query", namespaces=["email"])
+    async with gateway.client(key) as client:
+        assert (await client.get("/v1/profiles/crm/1/similar")).status_code == 403
+        got = await client.get("/v1/profiles/email/ann@example.org/similar?by=interests")
+        assert got.json()["people"] == []

@@ -122,6 +122,29 @@ def test_the_sample_holds_people_not_events() -> None:
     assert sample.vectors[:, 0].tolist() == [last[h] for h in sample.hashes.tolist()]
 
 
+def test_whoever_is_forgotten_makes_room_for_those_below_the_limit_only() -> None:
+    """What is left is a fair sample of who is left, so the number of people stays right."""
+    random = np.random.default_rng(7)
+    hashes = random.choice(HASHES, 20_000, replace=False)
+    vectors = np.zeros((len(hashes), 1), np.float16)
+    sample = PeopleSample(1_024, 1)
+    sample.add(hashes, vectors)
+    limit = sample.limit
+    gone, left = hashes[:10_000], hashes[10_000:]
+    inside = int((gone < limit).sum())
+    assert sample.drop(gone) == inside
+    assert sample.drop(gone) == 0
+    assert sample.people == pytest.approx(10_000, rel=0.1)
+    sample.add(left, vectors[10_000:])
+    assert sample.limit == limit
+    assert sample.hashes.tolist() == np.sort(left[left < limit]).tolist()
+    other = PeopleSample(1_024, 1)
+    other.load(sample.state())
+    assert (other.limit, other.people) == (limit, sample.people)
+    sample.add(gone, vectors[:10_000])
+    assert sample.hashes.tolist() == np.sort(hashes)[:1_024].tolist()
+
+
 def test_figures_are_those_of_scikit_learn() -> None:
     """Adjusted Rand index and silhouette of random partitions and points."""
     metrics = pytest.importorskip("sklearn.metrics")

@@ -16,7 +16,8 @@ from afflux.names import ModelName
 from models import discover
 from models.commands import Command
 from models.contract import Model
-from models.envelope import FORMAT, MAGIC, open_sealed, seal
+from models.envelope import FORMAT, FRONT, MAGIC, Cut, open_sealed, seal
+from models.figures import figures_of
 from models.laws import FEATURES, stream
 from models.model_learner import ModelLearner
 from models.snapshot import (
@@ -59,8 +60,8 @@ def test_holds_everything(snapshot: Snapshot) -> None:
     )
     assert again.last == snapshot.last
     assert len(again.last) == 5
-    assert again.metrics == snapshot.metrics
-    assert again.metrics["evaluated"] > 0
+    assert figures_of(again) == figures_of(snapshot)
+    assert figures_of(again).metrics["evaluated"] > 0
     assert len(again.cuts) == 99
     assert (np.diff(again.cuts) >= 0).all()
     assert encode(again) == data
@@ -75,10 +76,24 @@ def test_version_is_the_hash_of_the_content(snapshot: Snapshot) -> None:
     others = [
         replace(snapshot, offset=1_235),
         replace(snapshot, trusted=not snapshot.trusted),
-        replace(snapshot, metrics={}),
+        replace(snapshot, memory={}),
         replace(snapshot, linear=replace(snapshot.linear, intercept=0.0)),
     ]
     assert len({version_of(encode(s)) for s in [snapshot, *others]}) == 5
+
+
+def test_scorers_need_only_the_front(snapshot: Snapshot) -> None:
+    """The first bytes give the same scorer and version; too few of them say that they are cut."""
+    data = encode(snapshot)
+    whole, start = decode_scoring(data, FEATURES), decode_scoring(data[:FRONT], FEATURES)
+    assert len(data) > 2 * FRONT
+    for name in ("version", "intercept", "calibration", "trusted", "examples", "offset"):
+        assert getattr(start, name) == getattr(whole, name)
+    for name in ("mean", "scale", "weights", "cuts", "shifts"):
+        np.testing.assert_array_equal(getattr(start, name), getattr(whole, name))
+    for end in (100, 1_000):
+        with pytest.raises(Cut):
+            decode_scoring(data[:end], FEATURES)
 
 
 def test_other_features_are_refused_by_name(snapshot: Snapshot) -> None:
@@ -203,7 +218,7 @@ def test_learning_with_river_gives_the_same_snapshot(model: Model, snapshot: Sna
     np.testing.assert_allclose(river.linear.weights, snapshot.linear.weights, 1e-9, 1e-9)
     np.testing.assert_allclose(river.calibration, snapshot.calibration, 1e-9)
     np.testing.assert_allclose(river.cuts, snapshot.cuts, 1e-6)
-    assert river.metrics == snapshot.metrics
+    assert figures_of(river).metrics == figures_of(snapshot).metrics
 
 
 @pytest.mark.parametrize("module", ["models, models.snapshot", "models.learner", "models.laws"])

@@ -22,6 +22,17 @@ def test_urls(url: str, expected: tuple[object, ...]) -> None:
     assert (a.host, a.port, a.database, a.username, a.password, a.tls) == expected
 
 
+def test_nodes_of_a_cluster() -> None:
+    """A cluster is reached through any of the nodes that its URL names; one user for all."""
+    address = RedisOptions("redis://u:p@a:7000,[::1]:7001,c", cluster=True).address()
+    assert address.places == (("a", 7000), ("::1", 7001), ("c", 6379))
+    assert (address.username, address.password, str(address)) == (
+        "u",
+        "p",
+        "a:7000,::1:7001,c:6379",
+    )
+
+
 def test_options_win_over_the_url() -> None:
     """User and password from settings replace those of the URL."""
     address = RedisOptions("redis://a:b@h", username="c", password="d").address()
@@ -36,6 +47,8 @@ def test_options_win_over_the_url() -> None:
         (RedisOptions("redis://h:x"), "not a number"),
         (RedisOptions("redis://h/x"), "not a number"),
         (RedisOptions("redis://h/1", cluster=True), "database 0 only"),
+        (RedisOptions("redis://h:1,i:2"), "only a Redis Cluster"),
+        (RedisOptions("redis://h:1,i:x", cluster=True), "not a number"),
     ],
 )
 def test_bad_urls(options: RedisOptions, message: str) -> None:

@@ -1,0 +1,261 @@
+"""Several data sets in one worker: rows of their own, a switch, exact counts, deletes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from afflux.datasets import Declaration
+from afflux.limits import DAY_MS
+from afflux.names import Dataset
+from afflux.outcome import Control
+from afflux.position import Position
+from core_cases import CATALOG
+from enrich_rig import SECRET, START, Logged, Logs, Worker
+from launcher.dataset_desk import counted, in_kafka
+from memory_link import MemoryLink
+from profile_store import AsyncProfileStore
+from profile_store.dataset_definitions import Datasets
+from profile_store.dataset_store import DatasetShelf
+from profile_store.installation import Installation, ensure_installation
+from profile_store.keys import Keys
+from profile_store.memory import MemoryShardStore
+from streams.control_codec import encode_control
+from streams.control_signing import SIGNATURE, sign
+from streams.dataset_source import DeclaredDatasets
+from streams.encoding import encode_attributes, encode_events
+from streams.ports import TopicsChanged
+
+SHARDS = 4
+CRM = Declaration(Dataset("crm"), "record", "crm-records", 0, precedence=200)
+WEB = Declaration(Dataset("web"), "record", "web-records", 0, fields={"city": "string"})
+
+
+class Site:
+    """One worker, one store, one partition."""
+
+    def __init__(self) -> None:
+        self.store = MemoryShardStore(SHARDS)
+        self.shelf = DatasetShelf(MemoryLink(self.store))
+        self.logs = Logs(1)
+        self.source = DeclaredDatasets(self.shelf)
+        self.worker = Worker(self.store, self.logs, SHARDS, "w", datasets=self.source)
+        self.reader = AsyncProfileStore(link=MemoryLink(self.store))
+
+    async def declare(self, change: object) -> Datasets:
+        """What a function makes of the declarations is stored, and seen by the worker."""
+        found = await self.shelf.datasets()
+        after: Datasets = change(Datasets.decode(found))  # type: ignore[operator]
+        assert await self.shelf.swap_datasets(found, after.encode())
+        await self.source.refresh()
+        self.logs.more = [one.topic for one in after.by_number if not one.built_in]
+        return after
+
+    async def start(self) -> None:
+        """The worker owns the partition."""
+        await ensure_installation(self.store, Installation.of(CATALOG, SHARDS, 1))
+        await self.worker.own([0])
+
+    def record(self, topic: str, who: str, at: int, **values: str | int) -> None:
+        """A whole record of attributes."""
+        space, _, id = who.partition(":")
+        row = {"timestamp": START + at, "identityMap": {space: [{"id": id}]}, "attributes": values}
+        value = encode_attributes([row])[0]
+        self.logs.append(topic, Logged(who.encode(), value, START + at))
+
+    def event(self, who: str, at: int, *others: str) -> None:
+        """A purchase."""
+        identities: dict[str, list[dict[str, object]]] = {}
+        for name in (who, *others):
+            space, _, id = name.partition(":")
+            identities.setdefault(space, []).append({"id": id, "primary": name == who})
+        row = {
+            "_id": f"e{at}", "timestamp": START + at, "eventType": "commerce.purchases",
+            "identityMap": identities,
+            "commerce": {"order": {"purchaseID": "o", "priceTotal": 10.0}},
+        }  # fmt: skip
+        self.logs.append(
+            "experience-events", Logged(who.encode(), encode_events([row])[0], START + at)
+        )
+
+    def delete(self, who: str, at: int) -> None:
+        """Somebody asks to be forgotten."""
+        control = Control("delete", -1, START + at, START + at, who.encode(), 0, None, "ask")  # type: ignore[arg-type]
+        value = encode_control(control)
+        signature = sign(SECRET, "experience-events", 0, who.encode(), value)
+        headers = ((SIGNATURE, signature),)
+        self.logs.append("experience-events", Logged(who.encode(), value, START + at, headers))
+
+    async def positions(self) -> dict[int, Position]:
+        """Of all shards."""
+        found = await self.store.positions(range(SHARDS))
+        return {s: Position.decode(data) for s, data in enumerate(found) if data}
+
+    def rows(self, dataset: str) -> dict[bytes, dict[str, object]]:
+        """Stored attributes of a data set, by key."""
+        end = b":" + dataset.encode()
+        return {
+            key: json.loads(value)
+            for key, value in self.store.data.items()
+            if key[:2] == b"a:" and key.endswith(end) and isinstance(value, bytes)
+        }
+
+
+@pytest.fixture
+async def site() -> Site:
+    """With the data sets crm and web beside the built-in ones."""
+    made = Site()
+    await made.declare(lambda found: found.created(CRM).created(WEB))
+    await made.start()
+    return made
+
+
+async def test_each_data_set_has_rows_of_its_own_and_they_are_merged_when_read(site: Site) -> None:
+    """Of two values of a name the later one, whichever data set has it; names of all of them."""
+    site.record("profile-attributes", "crm:1", 5, city="Ulm", age=30)
+    site.record("crm-records", "crm:1", 9, city="Köln", tier="gold")
+    site.record("web-records", "crm:1", 7, city="Bonn")
+    await site.worker.drain()
+    assert [len(site.rows(name)) for name in ("attributes", "crm", "web")] == [1, 1, 1]
+    profile = await site.reader.get("crm", "1")
+    assert profile is not None
+    assert profile.attributes == {"city": "Köln", "age": 30, "tier": "gold"}
+
+
+async def test_counts_of_each_data_set_are_exact(site: Site) -> None:
+    """Accepted, rejected by a declared field, what is left to fold, and the newest time."""
+    site.event("crm:1", 1)
+    site.event("crm:2", 2)
+    for at in (3, 8, 4):
+        site.record("crm-records", f"crm:{at}", at, tier="gold")
+    site.record("web-records", "crm:1", 5, city="Bonn")
+    site.record("web-records", "crm:1", 6, city=5)
+    site.record("web-records", "crm:1", 6, town="Bonn")
+    await site.worker.drain()
+    site.record("crm-records", "crm:9", 99, tier="none")
+    now, positions = site.source.current, await site.positions()
+    found = {one.name: counted(one, positions) for one in now.by_number}
+    assert found == {
+        "events": {"accepted": 2, "rejected": 0, "set_aside": 0, "newest": START + 2},
+        "attributes": {"accepted": 0, "rejected": 0, "set_aside": 0, "newest": None},
+        "crm": {"accepted": 3, "rejected": 0, "set_aside": 0, "newest": START + 8},
+        "web": {"accepted": 1, "rejected": 2, "set_aside": 0, "newest": START + 5},
+    }
+    logs = site.logs.ranges([0])
+    assert in_kafka(now.one("crm"), positions, logs) == {"records": 4, "behind": 1}
+    assert in_kafka(now.one("web"), positions, {}) == {"records": None, "behind": None}
+    letters = sorted((t, b.pointer) for (t, _, _), b in site.worker.dead_letters.found.items())
+    assert letters == [("web-records", "/attributes/city"), ("web-records", "/attributes/town")]
+
+
+async def test_a_disabled_data_set_is_passed_and_counted(site: Site) -> None:
+    """What was folded stays, what comes meanwhile does not, what comes after enabling does."""
+    site.record("crm-records", "crm:1", 1, tier="gold")
+    await site.worker.drain()
+    await site.declare(lambda found: found.switched("crm", False, 0))
+    site.record("crm-records", "crm:1", 2, tier="lead")
+    site.record("crm-records", "crm:2", 3, tier="lead")
+    await site.worker.drain()
+    before = counted(site.source.current.one("crm"), await site.positions())
+    assert before == {"accepted": 1, "rejected": 0, "set_aside": 2, "newest": START + 1}
+    assert [row["attributes"] for row in site.rows("crm").values()] == [{"tier": "gold"}]
+    await site.declare(lambda found: found.switched("crm", True, 0))
+    site.record("crm-records", "crm:2", 4, tier="tin")
+    await site.worker.drain()
+    after = counted(site.source.current.one("crm"), await site.positions())
+    assert (after["accepted"], after["set_aside"]) == (2, 2)
+    assert not site.worker.dead_letters.found
+
+
+async def test_events_can_be_disabled_and_deletes_go_on(site: Site) -> None:
+    """No event is folded and W stands still; whoever asks to be forgotten is."""
+    site.event("crm:1", 1)
+    site.record("crm-records", "crm:1", 1, tier="gold")
+    await site.worker.drain()
+    await site.declare(lambda found: found.switched("events", False, 0))
+    site.event("crm:1", 2)
+    site.event("crm:2", DAY_MS)
+    site.delete("crm:1", 3)
+    await site.worker.drain()
+    found = counted(site.source.current.one("events"), await site.positions())
+    assert found == {"accepted": 1, "rejected": 0, "set_aside": 2, "newest": START + 1}
+    assert await site.reader.get("crm", "2") is None
+    assert await site.reader.get("crm", "1") is None
+
+
+async def test_a_delete_removes_the_rows_of_every_data_set(site: Site) -> None:
+    """Also those that come later and are not newer than the delete."""
+    for topic in ("profile-attributes", "crm-records", "web-records"):
+        site.record(topic, "crm:1", 5, city="Ulm")
+        site.record(topic, "crm:2", 5, city="Ulm")
+    await site.worker.drain()
+    site.delete("crm:1", 6)
+    await site.worker.drain()
+    site.record("crm-records", "crm:1", 6, city="late")
+    await site.worker.drain()
+    left = [key for name in ("attributes", "crm", "web") for key in site.rows(name)]
+    assert len(left) == 3
+    assert all(b":crm:2:" in key for key in left)
+
+
+async def test_a_new_data_set_is_read_by_another_consumer(site: Site) -> None:
+    """The running one goes on with its topics; the next has the new one, from its start."""
+    site.record("crm-records", "crm:1", 1, tier="gold")
+    await site.worker.drain()
+    more = replace(CRM, name=Dataset("erp"), topic="erp-records")
+    await site.declare(lambda found: found.created(more))
+    site.record("erp-records", "crm:1", 2, erp=1)
+    with pytest.raises(TopicsChanged, match="erp-records"):
+        await site.worker.plane.tick()
+    assert site.worker.plane.topics[-1] == "erp-records"
+    await site.worker.plane.revoked([0])
+    await site.worker.own([0])
+    await site.worker.drain()
+    profile = await site.reader.get("crm", "1")
+    assert profile is not None
+    assert profile.attributes == {"tier": "gold", "erp": 1}
+
+
+async def test_a_deleted_data_set_leaves_nothing_in_profiles(site: Site) -> None:
+    """Its rows go, others stay; a later one of the same name starts anew."""
+    site.record("crm-records", "crm:1", 1, tier="gold")
+    site.record("web-records", "crm:1", 1, city="Bonn")
+    await site.worker.drain()
+    crm = site.source.current.one("crm")
+    await site.declare(lambda found: found.switched("crm", False, 0).deleted("crm", 10_000))
+    assert await site.shelf.forget(Keys(SHARDS), crm.name) == 1
+    assert (len(site.rows("crm")), len(site.rows("web"))) == (0, 1)
+    await site.worker.plane.revoked([0])
+    await site.worker.own([0])
+    await site.worker.drain()
+    profile = await AsyncProfileStore(link=MemoryLink(site.store)).get("crm", "1")
+    assert profile is not None
+    assert profile.attributes == {"city": "Bonn"}
+
+
+async def test_values_that_are_too_old_are_not_shown(site: Site) -> None:
+    """By event time, where W of the person's partition stands, or as of the time asked for."""
+    await site.declare(
+        lambda found: found.created(
+            replace(CRM, name=Dataset("short"), topic="short-records", ttl_ms=DAY_MS)
+        )
+    )
+    await site.worker.plane.revoked([0])
+    await site.worker.own([0])
+    site.record("short-records", "crm:1", 0, mood="good")
+    site.record("crm-records", "crm:1", 0, tier="gold")
+    site.event("crm:1", 1)
+    await site.worker.drain()
+    young = await site.reader.get("crm", "1")
+    site.event("crm:2", DAY_MS - 1)
+    site.event("crm:3", DAY_MS)
+    site.event("crm:2", DAY_MS + 1)
+    site.event("crm:1", DAY_MS + 2)
+    await site.worker.drain()
+    shown = [young]
+    for at in (None, START + 9):
+        shown.append(await site.reader.get("crm", "1", at=at))
+    both, tier = {"tier": "gold", "mood": "good"}, {"tier": "gold"}
+    assert [one and one.attributes for one in shown] == [both, tier, both]
