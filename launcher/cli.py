@@ -20,6 +20,7 @@ from launcher.commands.doctor import doctor
 from launcher.commands.evaluate import evaluate
 from launcher.commands.forecast import forecast
 from launcher.commands.identity import identity
+from launcher.commands.ingest import ingest
 from launcher.commands.init import init
 from launcher.commands.keys import keys
 from launcher.commands.models_history import challengers, history
@@ -60,6 +61,7 @@ app.add_typer(datasets, name="datasets")
 app.command("produce")(produce)
 app.add_typer(watch, name="watch")
 app.add_typer(dlq, name="dlq")
+app.command("ingest")(ingest)
 app.command("rekey")(rekey)
 app.command("doctor")(doctor)
 app.add_typer(profile, name="profile")
@@ -80,7 +82,8 @@ def main() -> None:
     """Run the command line; errors that a person can put right have no stack trace.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a partition must not go on, 130 interrupted; of
-    `evaluate` also 4 wrong mapping, 5 wrong file, 6 wrong value in a row.
+    `evaluate`, `init` and `ingest` also 4 wrong mapping, 5 wrong file, 6 wrong value in a row,
+    7 sent before under another mapping.
     """
     try:
         app()

@@ -196,6 +196,12 @@ class ExpirySettings(Group):
     score_days: float = Field(
         0.0, ge=0, description="days without an event after which scores are withdrawn"
     )
+    source_days: float = Field(
+        30.0,
+        ge=0,
+        description="days of the log for which a file that was ingested is remembered: within them "
+        "a second copy of it changes nothing",
+    )
 
 
 class TimelineSettings(Group):

@@ -30,6 +30,7 @@ from streams.control_codec import ControlDecoder
 from streams.event_columns import DecodedEvents, EventPart, read_events, select
 from streams.event_parts import assemble, keep
 from streams.framing import SINGLE_OBJECT, writer_of
+from streams.numbering import numbered
 from streams.placeholders import placeholders
 from streams.records import RecordBatch, side_by_side
 from streams.registry import Registry
@@ -93,7 +94,9 @@ class Decoder:
         events = self._owned(assemble(parts, records), records, bad)
         found = bad.found()
         return (
-            Batch(0, records.base, records.end, events, controls, mirrored(found)),
+            Batch(
+                0, records.base, records.end, events, controls, mirrored(found), numbered(records)
+            ),
             found,
         )
 
@@ -104,7 +107,16 @@ class Decoder:
             if events is not None:
                 ends = list(itertools.accumulate(map(len, many), initial=0))
                 return [
-                    (Batch(0, records.base, records.end, events.between(a, b)), [])
+                    (
+                        Batch(
+                            0,
+                            records.base,
+                            records.end,
+                            events.between(a, b),
+                            numbered=numbered(records),
+                        ),
+                        [],
+                    )
                     for records, (a, b) in zip(many, itertools.pairwise(ends), strict=True)
                 ]
         return [self.events(records) for records in many]

@@ -129,6 +129,7 @@ def assert_same(replay: Replay, oracle: Oracle) -> None:
     for shard, position in replay.positions.items():
         assert list(position.counters) == oracle.counters[shard]
         assert position.origins == oracle.origins[shard]
+        assert position.sources == oracle.sources[shard]
         assert position.topics[0].watermark == oracle.watermark
         assert replay.closed[shard] == oracle.closed[shard]
         assert replay.early[shard] == oracle.early[shard]

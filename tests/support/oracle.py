@@ -42,6 +42,8 @@ class Event:
     links: tuple[Identity, ...] = ()
     mentions: tuple[Mention, ...] = ()
     event_type: str = ""
+    number: tuple[bytes, int, int] | None = None
+    """(source, its partition, number) of a record that its source has numbered."""
 
     def is_one_of(self, asked: Iterable[Kind | str]) -> bool:
         """Whether it is of one of these kinds or types."""
@@ -108,6 +110,8 @@ class Oracle:
         self.timelines: dict[Identity, Timeline] = defaultdict(lambda: Timeline(settings.timelines))
         self.counters: dict[int, list[int]] = defaultdict(lambda: [0] * 32)
         self.origins: dict[int, dict[int, tuple[int, int]]] = defaultdict(dict)
+        self.sources: dict[int, dict[tuple[bytes, int], tuple[int, int]]] = defaultdict(dict)
+        self.clock: dict[int, int] = {}
         self.closed: dict[int, list[Closed]] = defaultdict(list)
         self.early: dict[int, list[Early]] = defaultdict(list)
         self.derived: list[Control] = []
@@ -199,6 +203,9 @@ class Oracle:
         self._move(min(e.timestamp, e.append_time + self.settings.skew_ms), e.identity_hash)
         row = self._row(e.identity, e.identity_hash)
         count = self.counters[self.shard[e.identity]]
+        if e.number is not None and not self._is_new(self.shard[e.identity], e, e.number):
+            count[Code.duplicates] += 1
+            return
         if row.deleted_at and e.timestamp <= row.deleted_at:
             count[Code.deleted_identity] += 1
             return
@@ -219,6 +226,18 @@ class Oracle:
         row.fold(e.timestamp, e.kind, e.amount, e.quantity, e.id_hash, e.event_type)
         row.last_offset = e.offset
         self._open(row, e, before)
+
+    def _is_new(self, shard: int, e: Event, number: tuple[bytes, int, int]) -> bool:
+        """Whether the source has not sent this number, or a later one, to the shard before."""
+        source, partition, at = number
+        known, lifetime = self.sources[shard], self.settings.expiry.source_ms
+        now = self.clock[shard] = max(self.clock.get(shard, e.append_time), e.append_time)
+        for one, (_, seen) in list(known.items()):
+            if lifetime and now - seen > lifetime:
+                del known[one]
+        last = known.get((source, partition), (-1, 0))[0]
+        known[source, partition] = (max(last, at), now)
+        return at > last
 
     def _count(self, row: Row, e: Event, before: int) -> None:
         for slot in sorted(filter(None, row.slots), key=lambda s: s.offset):
