@@ -122,8 +122,8 @@ def _typed(part: EventPart) -> I32:
 def _unify(parts: Sequence[tuple[I32, Sequence[T]]]) -> tuple[I32, list[T]]:
     """Codes of all parts into one list of names."""
     known: dict[T, int] = {}
-    codes = []
-    for part, texts in parts:
-        table = np.array([*(known.setdefault(text, len(known)) for text in texts), -1], np.int32)
-        codes.append(table[part])
+    codes: list[I32] = []
+    for part, words in parts:
+        place = [known.setdefault(word, len(known)) for word in words]
+        codes.append(np.array([*place, -1], np.int32)[part])
     return np.concatenate(codes), list(known)
