@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -15,7 +15,7 @@ from afflux.shards import murmur2
 from streams.event_columns import EventPart
 from streams.records import RecordBatch
 
-T = TypeVar("T", str, bytes)
+T = TypeVar("T", bound=Hashable)
 
 
 def assemble(parts: Sequence[EventPart], records: RecordBatch) -> EventColumns:
@@ -124,6 +124,8 @@ def _unify(parts: Sequence[tuple[I32, Sequence[T]]]) -> tuple[I32, list[T]]:
     known: dict[T, int] = {}
     codes: list[I32] = []
     for part, words in parts:
-        place = [known.setdefault(word, len(known)) for word in words]
-        codes.append(np.array([*place, -1], np.int32)[part])
+        for word in words:
+            known.setdefault(word, len(known))
+        table = np.array([*map(known.__getitem__, words), -1], np.int32)
+        codes.append(table[part])
     return np.concatenate(codes), list(known)
