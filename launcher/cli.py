@@ -9,6 +9,7 @@ import typer
 
 from afflux.names import AffluxError
 from launcher.commands.api import api
+from launcher.commands.archive import archive
 from launcher.commands.audiences import audiences
 from launcher.commands.clusters import clusters
 from launcher.commands.config import show_config
@@ -67,6 +68,7 @@ app.add_typer(watch, name="watch")
 app.add_typer(dlq, name="dlq")
 app.command("ingest")(ingest)
 app.command("rekey")(rekey)
+app.add_typer(archive, name="archive")
 app.command("doctor")(doctor)
 app.add_typer(profile, name="profile")
 app.add_typer(identity, name="identity")

@@ -115,6 +115,11 @@ class TopicReader:
         while any(self.positions[tp] < end for tp, end in self.ends.items()):
             yield [r for r in self.read() if r.offset < self.ends[r.topic, r.partition]]
 
+    @property
+    def passed(self) -> dict[TP, int]:
+        """Offset below which `to_end` has given all: records that came meanwhile are not given."""
+        return {tp: min(offset, self.ends[tp]) for tp, offset in self.positions.items()}
+
     def close(self) -> None:
         """Release the connections."""
         self._consumer.close()
