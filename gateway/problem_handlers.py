@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from gateway.problems import Fault, Problem
 from profile_store import StoreError, StoreUnavailable
+from profile_store.dataset_definitions import UnknownPolicy
 from streams.errors import BrokerUnavailable, MessageRefused
 from streams.privacy.desk import NoSecret
 
@@ -25,6 +26,7 @@ def answer_with_problems(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(StoreError, _store)
+    app.add_exception_handler(UnknownPolicy, _policy)
     app.add_exception_handler(BrokerUnavailable, _broker)
     app.add_exception_handler(MessageRefused, _refused)
     app.add_exception_handler(NoSecret, _no_secret)
@@ -48,6 +50,11 @@ async def _invalid(request: Request, error: Exception) -> Response:
         Fault(one["msg"], parameter=str(one["loc"][-1]), code=one["type"]) for one in error.errors()
     ]
     return Problem(422, "parameters do not fit", faults).response()
+
+
+async def _policy(request: Request, error: Exception) -> Response:
+    fault = Fault(str(error), parameter="merge_policy", code="unknown_policy")
+    return Problem(422, "there is no such merge policy", [fault]).response()
 
 
 async def _store(request: Request, error: Exception) -> Response:

@@ -26,10 +26,12 @@ from launcher.commands.keys import keys
 from launcher.commands.models_history import challengers, history
 from launcher.commands.models_show import models
 from launcher.commands.models_steer import promote, resume, rollback
+from launcher.commands.policies import policies
 from launcher.commands.privacy import privacy
 from launcher.commands.produce import produce
 from launcher.commands.profile import profile
 from launcher.commands.rekey import rekey
+from launcher.commands.schema import schema
 from launcher.commands.topics import topics
 from launcher.commands.up import up
 from launcher.commands.version import show_version
@@ -57,7 +59,9 @@ app.command("worker")(worker)
 app.command("api")(api)
 app.add_typer(keys, name="keys")
 app.add_typer(topics, name="topics")
+app.add_typer(schema, name="schema")
 app.add_typer(datasets, name="datasets")
+app.add_typer(policies, name="policies")
 app.command("produce")(produce)
 app.add_typer(watch, name="watch")
 app.add_typer(dlq, name="dlq")

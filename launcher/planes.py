@@ -97,6 +97,7 @@ def _enrich(
         secret,
         registry_of(settings.registry),
         settings.worker.codec,
+        interests=settings.worker.interests,
         types=catalog.types,
     )
     audiences = AudienceStore(store.link, store.keys)

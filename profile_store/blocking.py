@@ -46,7 +46,7 @@ class ProfileStore:
         namespace: str,
         id: str,
         fields: Iterable[str] | None = None,
-        policy: MergePolicy | None = None,
+        policy: MergePolicy | str | None = None,
         at: int | None = None,
         fresh: bool = False,
     ) -> Profile | None:
@@ -57,7 +57,7 @@ class ProfileStore:
         self,
         people: Sequence[tuple[str, str]],
         fields: Iterable[str] | None = None,
-        policy: MergePolicy | None = None,
+        policy: MergePolicy | str | None = None,
         at: int | None = None,
         fresh: bool = False,
     ) -> list[Profile | None]:

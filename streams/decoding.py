@@ -58,7 +58,8 @@ class Decoder:
 
     secret: key of the signatures of control records; without one none is accepted.
     codec: "auto", "pyruhvro" or "fastavro". lookup: schemas by fingerprint. types: what models tell
-    apart of event types.
+    apart of event types. interests: whether what events are about (products, categories, pages) is
+    read, for people's interests.
     """
 
     def __init__(
@@ -69,8 +70,9 @@ class Decoder:
         codec: CodecName = "auto",
         lookup: Lookup = schemas.by_fingerprint,
         types: EventTypes = BUILT_IN,
+        interests: bool = True,
     ) -> None:
-        self._types = types
+        self._types, self._interests = types, interests
         self._limits = limits
         self._rules = limits.rules
         self._lookup = lookup
@@ -229,7 +231,7 @@ class Decoder:
                 named = nobody[place] if code is Code.placeholder_identity else None
                 fault = named or self._fault(events, place, code)
                 bad.add(int(rows[place]), fault, _primary(events, place))
-            yield select(events, rows, codes == 0)
+            yield select(events, rows, codes == 0, self._interests)
 
     def _fault(self, events: DecodedEvents, row: int, code: Code) -> Fault:
         why = explain(events.candidates, self._rules, row)

@@ -137,8 +137,11 @@ def read_events(
     )
 
 
-def select(events: DecodedEvents, rows: I64, valid: Bool) -> EventPart:
-    """The valid rows; `rows` is the place of each row in the record batch."""
+def select(events: DecodedEvents, rows: I64, valid: Bool, interests: bool = True) -> EventPart:
+    """The valid rows; `rows` is the place of each row in the record batch.
+
+    interests: whether what the events are about is wanted.
+    """
     candidates, names = events.candidates, events.names
     keep = slice(None) if np.count_nonzero(valid) == len(valid) else valid.nonzero()[0]
     ids = texts(events.ids)
@@ -160,7 +163,7 @@ def select(events: DecodedEvents, rows: I64, valid: Bool) -> EventPart:
         link_event=link_event,
         link_identity=link_identity,
         links=links,
-        mentions=_mentions(events, valid),
+        mentions=_mentions(events, valid) if interests else NO_MENTIONS,
         code=None if events.code is None else events.code[keep],
         type_of=None if events.type_of is None else events.type_of[keep],
         type_names=events.type_names,

@@ -31,7 +31,11 @@ Who = tuple[str, str]
 
 
 def profile(
-    who: Who, fields: Iterable[str] | None, at: int | None, fresh: bool
+    who: Who,
+    fields: Iterable[str] | None,
+    at: int | None,
+    fresh: bool,
+    policy: str | None = None,
 ) -> Asked[Profile | None]:
     """One profile."""
     parameters: Parameters = {}
@@ -41,6 +45,8 @@ def profile(
         parameters["at"] = str(at)
     if fresh:
         parameters["fresh"] = "true"
+    if policy is not None:
+        parameters["merge_policy"] = policy
     return Asked("GET", _of("profiles", who), parameters, none=True)
 
 
@@ -78,7 +84,11 @@ def timeline(
 
 
 def lookup(
-    people: Iterable[Who], fields: Iterable[str] | None, at: int | None, fresh: bool
+    people: Iterable[Who],
+    fields: Iterable[str] | None,
+    at: int | None,
+    fresh: bool,
+    policy: str | None = None,
 ) -> Asked[list[Profile | None]]:
     """Many profiles."""
     body: dict[str, Any] = {"people": [{"namespace": n, "id": i} for n, i in people]}
@@ -88,6 +98,8 @@ def lookup(
         body["at"] = at
     if fresh:
         body["fresh"] = True
+    if policy is not None:
+        body["merge_policy"] = policy
     return _sent("POST", "/v1/profiles/lookup", body, _member("profiles"))
 
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from afflux.codes import Code
 from afflux.names import Identity
+from afflux.oracle.interests import Mention
+from afflux.oracle.records import Event, Record
 from afflux.outcome import Control, Rejected
 from afflux.shards import murmur2
 from core_cases import id_hash
-from interest_oracle import Mention
-from oracle import Event, Record
 
 START = 1_483_228_800_000
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000

@@ -15,6 +15,8 @@ from afflux.interests.rules import interested
 from afflux.mentions import MENTION, NO_MENTIONS, Mentions
 from afflux.names import Identity
 from afflux.numbered import Numbered
+from afflux.oracle.interests import Mention
+from afflux.oracle.records import Closed, Early, Event, Record
 from afflux.outcome import Batch, Control, Fetched, Rejected, StepOutcome
 from afflux.position import Position, TopicPosition, Watermark
 from afflux.scoring import Scorer
@@ -22,8 +24,6 @@ from afflux.shards import murmur2
 from afflux.step import StepSettings, step
 from afflux.timeline.growth import Growth
 from afflux.watermark import after
-from interest_oracle import Mention
-from oracle import Closed, Early, Event, Record
 
 
 class Replay:

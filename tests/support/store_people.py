@@ -13,6 +13,7 @@ from afflux.columns import Kind
 from afflux.identity import Edge, Edges
 from afflux.limits import StepSettings
 from afflux.names import ATTRIBUTES, EVENTS, Identity
+from afflux.oracle.interests import Mention
 from afflux.outcome import Batch, Fetched
 from afflux.position import Position, TopicPosition, Watermark
 from afflux.shards import murmur2, shard_of
@@ -20,7 +21,6 @@ from afflux.step import step
 from afflux.timeline.growth import Growth
 from core_cases import CATALOG, columns, linear_scorer
 from core_replay import mentions_of
-from interest_oracle import Mention
 from profile_store import AsyncProfileStore, Profile
 from profile_store.contract import Commit, RowRequest, ShardStore
 from timeline_oracle import entry_of

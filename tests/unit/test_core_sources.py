@@ -10,11 +10,11 @@ import pytest
 from afflux import sources
 from afflux.codes import Code
 from afflux.limits import Expiry
+from afflux.oracle.records import Event
 from afflux.position import Position, PositionError, TopicPosition
 from core_cases import CATALOG, linear_scorer
 from core_replay import Replay
 from core_step import ANNA, BEN, DAY, SETTINGS, T0, event, feed, replay, shard
-from oracle import Event
 from streams.numbering import HEADER, number_header, numbered, read_number
 from streams.records import RecordBatch
 

@@ -9,8 +9,8 @@ import struct
 from dataclasses import dataclass, field
 
 from afflux.limits import Timelines
+from afflux.oracle.interests import Mention
 from afflux.timeline.storage import TYPES
-from interest_oracle import Mention
 
 PRODUCT, PAGE = 1, 2
 
