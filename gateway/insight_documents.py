@@ -104,7 +104,7 @@ class EventDocument(Document):
 
 
 class TimelineDocument(Document):
-    """Events of a person by event time; next: the cursor of the page that follows, null at the end."""
+    """Events of a person by event time; next: the cursor of the page that follows."""
 
     profile_id: str
     identities: list[str]

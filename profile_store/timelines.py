@@ -37,7 +37,7 @@ class TimelineEvent:
     quantity: float
     """Items bought, viewed or added; 0 if none."""
     about: tuple[tuple[str, str], ...]
-    """(kind, id) of the first three things that it names: "product" (SKU, else the name), "page"."""
+    """(kind, id) of the first things that it names: "product" (SKU, else the name), "page"."""
     identity: Identity
     """Whose event it is."""
 

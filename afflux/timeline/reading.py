@@ -1,4 +1,4 @@
-"""A page of somebody's timeline: the entries of all their identities, in the order of event time."""
+"""A page of somebody's timeline: entries of all their identities in the order of event time."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ def page(
     found: list[tuple[Place, Identity, bytes]] = []
     for identity, entries in timelines:
         owner = hashlib.blake2b(identity, digest_size=8).digest()
-        for entry in entries:
-            place = _place(owner, entry)
+        for stored in entries:
+            place = _place(owner, stored)
             if question.wants(place):
-                found.append((place, identity, entry))
+                found.append((place, identity, stored))
     found.sort(reverse=question.newest_first)
     shown: list[tuple[Identity, Entry]] = []
     last = None

@@ -133,8 +133,8 @@ def timeline(
     Workers keep as many as AFFLUX_TIMELINE_EVENTS says. Times are ISO 8601, UTC if no zone is
     given, or `now`. Exit code 1 where nothing is known of this identity.
     """
-    from_to = [None if text is None else _moment(text) for text in (since, until)]
-    found = _timeline(namespace, id, *from_to, types or [], limit, cursor, newest_first)
+    first, end = (None if text is None else _moment(text) for text in (since, until))
+    found = _timeline(namespace, id, first, end, types or [], limit, cursor, newest_first)
     if found is None:
         report(f"nothing is known of {namespace}:{id}")
         raise typer.Exit(NOT_FOUND)

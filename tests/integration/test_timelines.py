@@ -29,6 +29,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     await made.start()
     for n, who in enumerate(("crm:ann-1", "email:ann@example.org", "crm:ann-1", "crm:bob-1")):
         others = ("email:ann@example.org",) if n == 0 else ()
+        made.logs.now = NOON + n * HOUR
         made.event(who, *others, at=NOON + n * HOUR)
     made.logs.now = NOON + 4 * HOUR
     await made.settle()
@@ -134,9 +135,8 @@ async def test_memory_goes_down_by_number_and_by_age(redis_url: str) -> None:
             logs.append("experience-events", purchase(logs.now, f"{witness}{day}", witness))
     await worker.drain(most=1000)
     after = sum(client.memory_usage(key) or 0 for key in client.keys("t:*"))
-    assert sorted(key.split(b"}:")[1] for key in client.keys("t:*")) == [
-        b"crm:1:events", b"crm:a:events",
-    ]  # fmt: skip
+    left = {key.partition(b"}:")[2] for key in client.keys("t:*") if isinstance(key, bytes)}
+    assert left == {b"crm:1:events", b"crm:a:events"}
     assert after < before / 20
     async with AsyncProfileStore(redis_url) as store_reader:
         page = await store_reader.timeline("crm", "7")
@@ -147,7 +147,7 @@ async def test_memory_goes_down_by_number_and_by_age(redis_url: str) -> None:
 
 
 async def test_a_timeline_forgets_from_its_beginning(redis_url: str) -> None:
-    """Of somebody who goes on those events go that are older than a timeline is kept for."""
+    """Of somebody who goes on those go that are too old where W is: here at the day before."""
     logs = Logs(1)
     for day in range(0, 40, 4):
         for witness in ("crm:a", "crm:b"):
@@ -158,7 +158,7 @@ async def test_a_timeline_forgets_from_its_beginning(redis_url: str) -> None:
     async with AsyncProfileStore(redis_url) as reader:
         page = await reader.timeline("crm", "a")
         assert page is not None
-        assert [e.event_time for e in page.events] == [START + d * DAY for d in (28, 32, 36)]
+        assert [e.event_time for e in page.events] == [START + d * DAY for d in (24, 28, 32, 36)]
     await store.close()
 
 

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from afflux.names import Identity
+from afflux.oracle.timeline import entry_of
 from afflux.timeline.reading import Question, page
 from afflux.timeline.storage import decode
 from profile_store.timelines import CursorError, question, turned
-from timeline_oracle import entry_of
 
 TYPES = st.sampled_from([None, "commerce.purchases", "shop.wink"])
 EVENTS = st.lists(st.tuples(st.integers(0, 9), TYPES), max_size=12)
@@ -46,7 +46,8 @@ def test_pages_join_to_what_was_asked_for(
 ) -> None:
     """Every event of the range and types once, by time; no page but the last is short."""
     timelines = stored(people)
-    cursor, found, sizes = None, [], []
+    cursor, found = None, []
+    sizes: list[int] = []
     while cursor is not None or not sizes:
         asked = question(since, until, types, limit, cursor, newest_first)
         one = turned("p", timelines, asked)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from afflux.identity import Edge, Edges
 from afflux.limits import StepSettings
 from afflux.names import ATTRIBUTES, EVENTS, Identity
 from afflux.oracle.interests import Mention
+from afflux.oracle.timeline import entry_of
 from afflux.outcome import Batch, Fetched
 from afflux.position import Position, TopicPosition, Watermark
 from afflux.shards import murmur2, shard_of
@@ -23,7 +24,6 @@ from core_cases import CATALOG, columns, linear_scorer
 from core_replay import mentions_of
 from profile_store import AsyncProfileStore, Profile
 from profile_store.contract import Commit, RowRequest, ShardStore
-from timeline_oracle import entry_of
 
 SHARDS = 64
 PARTITIONS = 4

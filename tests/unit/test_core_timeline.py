@@ -8,13 +8,13 @@ import pytest
 from afflux.columns import Kind
 from afflux.limits import Timelines
 from afflux.mentions import Subject
+from afflux.oracle.interests import Mention
+from afflux.oracle.records import Event
 from afflux.rows import RowError
 from afflux.timeline.growth import GONE, Growth
 from afflux.timeline.storage import TYPES, Entry, decode, encode
 from afflux.timeline.table import TimelineTable
 from core_replay import columns_of
-from interest_oracle import Mention
-from oracle import Event
 
 WHO = b"crm:1"
 
