@@ -31,6 +31,8 @@ class Expiry:
     pseudonymous: tuple[str, ...] = ()
     score_ms: int = 0
     """Until the scores go."""
+    membership_ms: int = 0
+    """Event time since the last entry until an audience goes that somebody is not in any more."""
     source_ms: int = 30 * DAY_MS
     """Time of the log since the last record of a source until its numbers go."""
 

@@ -146,6 +146,7 @@ def _expiry(settings: ExpirySettings) -> Expiry:
         pseudonymous_ms=_ms(settings.pseudonymous_days),
         pseudonymous=tuple(name.strip() for name in names if name.strip()),
         score_ms=_ms(settings.score_days),
+        membership_ms=_ms(settings.membership_days),
         source_ms=_ms(settings.source_days),
     )
 

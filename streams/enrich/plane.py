@@ -121,7 +121,7 @@ class EnrichPlane:
         self._takeover = TakeOver(
             store, self._feeds, catalog, self._last_word, nonce, monotonic, wall_ms
         )
-        stage = AudienceStage(catalog, self._rules, self._feeds)
+        stage = AudienceStage(catalog, self._rules, self._feeds, settings.expiry.membership_ms)
         self._advancer = Advancer(
             store, catalog, planner, fetcher, self._last_word,
             settings.shards, settings.commit_rows, step_settings,
