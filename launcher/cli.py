@@ -35,6 +35,7 @@ from launcher.commands.rekey import rekey
 from launcher.commands.schema import schema
 from launcher.commands.topics import topics
 from launcher.commands.up import up
+from launcher.commands.verify import verify
 from launcher.commands.version import show_version
 from launcher.commands.watch import watch
 from launcher.commands.worker import worker
@@ -70,6 +71,7 @@ app.command("ingest")(ingest)
 app.command("rekey")(rekey)
 app.add_typer(archive, name="archive")
 app.command("doctor")(doctor)
+app.command("verify")(verify)
 app.add_typer(profile, name="profile")
 app.add_typer(identity, name="identity")
 app.add_typer(privacy, name="privacy")

@@ -229,6 +229,20 @@ class TimelineSettings(Group):
     )
 
 
+class VerifySettings(Group):
+    """Workers look again whether what they serve is what the log says."""
+
+    records_per_s: float = Field(
+        0.0,
+        ge=0,
+        description="records of the log that a worker reads again a second, to fold them one at a "
+        "time and compare; 0: never",
+    )
+    people: int = Field(
+        200, ge=1, le=100_000, description="identities of a partition that one pass compares"
+    )
+
+
 class LearnSettings(Group):
     """The models, the learner, and how far scoring may run ahead of it."""
 

@@ -132,7 +132,7 @@ class Oracle:
         self._move(min(e.timestamp, e.append_time + self.settings.skew_ms), e.identity_hash)
         row = self._row(e.identity, e.identity_hash)
         count = self.counters[self.shard[e.identity]]
-        if e.number is not None and not self._is_new(self.shard[e.identity], e, e.number):
+        if e.number and not self._is_new(self.shard[e.identity], e.append_time, e.number):
             count[Code.duplicates] += 1
             return
         if row.deleted_at and e.timestamp <= row.deleted_at:
@@ -156,11 +156,11 @@ class Oracle:
         row.last_offset = e.offset
         self._open(row, e, before)
 
-    def _is_new(self, shard: int, e: Event, number: tuple[bytes, int, int]) -> bool:
+    def _is_new(self, shard: int, append_time: int, number: tuple[bytes, int, int]) -> bool:
         """Whether the source has not sent this number, or a later one, to the shard before."""
         source, partition, at = number
         known, lifetime = self.sources[shard], self.settings.expiry.source_ms
-        now = self.clock[shard] = max(self.clock.get(shard, e.append_time), e.append_time)
+        now = self.clock[shard] = max(self.clock.get(shard, append_time), append_time)
         for one, (_, seen) in list(known.items()):
             if lifetime and now - seen > lifetime:
                 del known[one]
@@ -317,10 +317,14 @@ class Oracle:
             self.origins[shard][source] = (at[0], at[1])
         self.counters[shard][Code.control] += 1
         if c.identity is not None:
-            self._close_and_apply(c, self._row(c.identity, c.identity_hash))
+            self._person(c)
         elif self.w != NONE_MS:
             self.w = max(self.w, min(c.timestamp, c.append_time + self.settings.skew_ms))
             self._forget_pending()
+
+    def _person(self, c: Control) -> None:
+        assert c.identity is not None
+        self._close_and_apply(c, self._row(c.identity, c.identity_hash))
 
     def _close_and_apply(self, c: Control, row: Row) -> None:
         assert c.identity is not None

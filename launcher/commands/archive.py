@@ -132,6 +132,30 @@ def replay(
         plain(f"replayed {replayer.sent:,} records to {topic or of.value}{there}")
 
 
+@archive.command()
+def forget(
+    folder: Folder,
+    namespace: Annotated[str, typer.Argument(help="Such as crm.")],
+    identifier: Annotated[str, typer.Argument(help="Of the person in it.")],
+    of: Of = Archived.events,
+    as_json: Json = False,
+) -> None:
+    """Remove the records of a person from an archive: all that name this identity.
+
+    For each identity of theirs; `afflux privacy delete` tells which there are.
+    """
+    from launcher.archive.forgetting import forget as remove
+    from launcher.archive.layout import Archive
+    from launcher.cache import locked
+
+    with locked(f"archive-{of.value}"), _bar("looking for them") as tell:
+        gone = remove(Archive(folder, of.value), namespace, identifier, tell)
+    if as_json:
+        print_json({"removed": gone})
+    else:
+        plain(f"removed {gone:,} records that name {namespace}:{identifier}")
+
+
 def _check_day(text: str) -> None:
     try:
         date.fromisoformat(text)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from launcher.data.parquet_form import STAMP, from_stored, stored_schema, to_stored
@@ -92,6 +93,37 @@ def merge_files(paths: Sequence[Path], target: Path) -> int:
     table = pa.concat_tables([_read(path) for path in paths])
     order = np.lexsort((table["_offset"].to_numpy(), table["_partition"].to_numpy()))
     return write_rows(target, [table.take(pa.array(order))])
+
+
+def without(path: Path, target: Path, namespace: str, identifier: str) -> int | None:
+    """The same file without the records that name this identity, primary or not.
+
+    Returns how many rows are left, None where the file has none of theirs; `target` is written
+    only where some are left of more.
+    """
+    table = _read(path)
+    theirs = pc.equal(table["_key"], f"{namespace}:{identifier}".encode())
+    named = pc.fill_null(theirs, False).to_numpy().copy()
+    if "identityMap" in table.column_names:
+        named |= _naming(table["identityMap"].combine_chunks(), namespace, identifier)
+    if not named.any():
+        return None
+    rest = table.filter(pa.array(~named))
+    return write_rows(target, [rest]) if rest.num_rows else 0
+
+
+def _naming(maps: Any, namespace: str, identifier: str) -> Any:
+    """Which of these identity maps have this identity."""
+    maps = maps.chunk(0) if isinstance(maps, pa.ChunkedArray) else maps
+    row_of_entry = np.repeat(np.arange(len(maps)), np.diff(maps.offsets.to_numpy()))
+    lists = maps.items
+    entry_of_id = np.repeat(np.arange(len(lists)), np.diff(lists.offsets.to_numpy()))
+    ids, keys = lists.values.field("id"), maps.keys
+    same = pc.fill_null(pc.equal(ids, identifier), False).to_numpy(zero_copy_only=False)
+    ours = pc.equal(keys, namespace).to_numpy(zero_copy_only=False)[entry_of_id]
+    found = np.zeros(len(maps), np.bool_)
+    found[row_of_entry[entry_of_id[same & ours]]] = True
+    return found
 
 
 def _read(path: Path) -> pa.Table:

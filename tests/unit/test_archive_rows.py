@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import schemas
+from launcher.archive.forgetting import forget
 from launcher.archive.layout import MANIFEST, PENDING, Archive, ArchiveError, Manifest
 from launcher.data.archive_rows import META, RowMaker, StoredRecords, by_day, write_rows
 from launcher.data.avro import encode
@@ -215,6 +216,33 @@ def test_archives_that_are_none_are_told(tmp_path: Path) -> None:
     (tmp_path / "u" / "x.txt").write_text("mine")
     with pytest.raises(ArchiveError, match="no archive"):
         Archive(tmp_path, "u").begin("00")
+
+
+def test_a_person_is_removed(tmp_path: Path) -> None:
+    """Records that name them, first or beside another, go from all files; the others stay."""
+    anna = {"crm": [{"id": "anna", "primary": True}]}
+    both = {"crm": [{"id": "ben", "primary": True}], "email": [{"id": "a@x"}]}
+    other = {"email": [{"id": "anna", "primary": True}]}
+    values = encode_events(
+        [event(_id=str(i), identityMap=who) for i, who in enumerate([anna, both, other, anna])]
+    )
+    keys = [b"crm:anna", b"crm:ben", b"email:anna", b"crm:anna"]
+    found = [
+        Record("t", 0, i, NOW, key, value, ())
+        for i, (key, value) in enumerate(zip(keys, values, strict=True))
+    ]
+    control = Record("t", 0, 9, NOW, b"crm:anna", b"a signed delete", ())
+    archive, manifest = Archive(tmp_path, "t"), Manifest("t", "00ff", 1, {0: 10})
+    rows, rest = RowMaker(READER).make([*found, control])
+    for number, (folder, table) in enumerate([("day=a", rows), ("_other/day=a", rest)]):
+        name, path = archive.new_file(folder, number, 1)
+        manifest.files[name] = write_rows(path, [table])
+    archive.change(manifest, list(manifest.files), [])
+    assert forget(archive, "crm", "anna", lambda *_: None) == 3
+    assert forget(archive, "email", "a@x", lambda *_: None) == 1
+    assert forget(archive, "crm", "nobody", lambda *_: None) == 0
+    (left,) = Archive(tmp_path, "t").folder.rglob("*.parquet")
+    assert pq.ParquetFile(left).read()["_key"].to_pylist() == [b"email:anna"]
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
