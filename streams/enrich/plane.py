@@ -291,7 +291,8 @@ class EnrichPlane:
         self, part: OwnedPartition, dataset: Declaration, records: RecordBatch
     ) -> None:
         head = part.heads[dataset.number]
-        batch, bad = self._decoder.attributes(records, dataset.number, dataset.fields)
+        fields = self._feeds.fields(dataset)
+        batch, bad = self._decoder.attributes(records, dataset.number, fields, dataset.contract)
         bad = [b for b in bad if b.offset >= head.offset]
         self._watch_share(len(records), bad)
         await self._dead_letters.send(records, bad)
