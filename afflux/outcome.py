@@ -161,3 +161,5 @@ class StepOutcome:
     """Shard -> what this step adds to its days."""
     baskets: TakenBaskets | None = None
     """What recommenders learn from."""
+    timelines: Mapping[int, bytes] = field(default_factory=dict)
+    """Row -> what happens to its timeline, a packed `afflux.timeline.growth.Growth`."""

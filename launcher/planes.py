@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from afflux.catalog import Catalog
-from afflux.limits import DAY_MS, Expiry, Silence
+from afflux.limits import DAY_MS, Expiry, Silence, Timelines
 from afflux.shards import shards_for
 from launcher.chosen_models import chosen_models
 from launcher.compose import redis_options, secret_of
@@ -120,6 +120,7 @@ def enrich_settings(settings: Settings) -> EnrichSettings:
         silence=Silence(_ms(settings.silence.first_days), _ms(settings.silence.last_days)),
         baskets=settings.learn.baskets,
         expiry=_expiry(settings.expiry),
+        timelines=Timelines(settings.timeline.events, _ms(settings.timeline.days)),
     )
 
 
@@ -130,6 +131,7 @@ def _expiry(settings: ExpirySettings) -> Expiry:
         pseudonymous_ms=_ms(settings.pseudonymous_days),
         pseudonymous=tuple(name.strip() for name in names if name.strip()),
         score_ms=_ms(settings.score_days),
+        membership_ms=_ms(settings.membership_days),
         source_ms=_ms(settings.source_days),
     )
 

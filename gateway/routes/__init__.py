@@ -13,10 +13,11 @@ from gateway.routes.quality import quality
 from gateway.routes.recommendations import recommendations
 from gateway.routes.scores import scores
 from gateway.routes.similar import similar
+from gateway.routes.timelines import timelines
 
 ROUTERS = (
-    similar, profiles, recommendations, quality, audiences, clusters, forecasts, events, scores,
-    privacy, identities, keys, health,
+    similar, timelines, profiles, recommendations, quality, audiences, clusters, forecasts, events,
+    scores, privacy, identities, keys, health,
 )  # fmt: skip
 
 __all__ = ["ROUTERS"]

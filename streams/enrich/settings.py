@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from afflux.limits import Expiry, Silence, StepSettings
+from afflux.limits import Expiry, Silence, StepSettings, Timelines
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,8 @@ class EnrichSettings:
     """Of so many purchases with items recommenders learn from one; 0: of none."""
     expiry: Expiry = field(default_factory=Expiry)
     """What is forgotten of people who stay away."""
+    timelines: Timelines = field(default_factory=Timelines)
+    """What is kept of single events."""
 
     @property
     def step(self) -> StepSettings:
@@ -52,4 +54,5 @@ class EnrichSettings:
             silence=self.silence,
             expiry=self.expiry,
             baskets=self.baskets,
+            timelines=self.timelines,
         )

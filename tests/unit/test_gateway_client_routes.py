@@ -28,6 +28,7 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "affinities": ("crm", "1"),
     "recommendations": ("crm", "1"),
     "similar": ("crm", "1"),
+    "timeline": ("crm", "1"),
     "models": (),
     "model": ("churn",),
     "clusters": (),
