@@ -30,8 +30,9 @@ SAME_WORK = {
     "AFFLUX_LEARN_MODELS": MODELS,
     "AFFLUX_WORKER_INTERESTS": "false",
     "AFFLUX_SILENCE_FIRST_DAYS": "0",
+    "AFFLUX_LEARN_CLUSTERS": "false",
 }
-"""The Faust app keeps no interests, and scores nobody without an event."""
+"""The Faust app keeps no interests, has no clusters, and scores nobody without an event."""
 
 PEER = Path(__file__).parent / "peers" / "naive_faust.py"
 SCORES = "naive-scores"

@@ -174,6 +174,7 @@ def _learn(
         rules=promotion_rules(settings),
         secret=secret_of(settings),
         spacing_s=settings.learn.spacing_ms / 1000,
+        clusters=settings.learn.clusters,
     )
 
 
