@@ -9,6 +9,7 @@ import typer
 
 from afflux.names import AffluxError
 from launcher.commands.api import api
+from launcher.commands.archive import archive
 from launcher.commands.audiences import audiences
 from launcher.commands.clusters import clusters
 from launcher.commands.config import show_config
@@ -34,6 +35,7 @@ from launcher.commands.rekey import rekey
 from launcher.commands.schema import schema
 from launcher.commands.topics import topics
 from launcher.commands.up import up
+from launcher.commands.verify import verify
 from launcher.commands.version import show_version
 from launcher.commands.watch import watch
 from launcher.commands.worker import worker
@@ -67,7 +69,9 @@ app.add_typer(watch, name="watch")
 app.add_typer(dlq, name="dlq")
 app.command("ingest")(ingest)
 app.command("rekey")(rekey)
+app.add_typer(archive, name="archive")
 app.command("doctor")(doctor)
+app.command("verify")(verify)
 app.add_typer(profile, name="profile")
 app.add_typer(identity, name="identity")
 app.add_typer(privacy, name="privacy")

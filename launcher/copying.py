@@ -135,7 +135,7 @@ class Copy:
         ends = self._admin.log_ranges([self._target])
         self._note = Note(
             self._note.logs,
-            {partition: offset for (_, partition), offset in reader.positions.items()},
+            {partition: offset for (_, partition), offset in reader.passed.items()},
             {partition: log.end for (_, partition), log in ends.items()},
         )
         self._note.write(self._path)

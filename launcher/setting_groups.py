@@ -201,11 +201,45 @@ class ExpirySettings(Group):
     score_days: float = Field(
         0.0, ge=0, description="days without an event after which scores are withdrawn"
     )
+    membership_days: float = Field(
+        0.0,
+        ge=0,
+        description="days after the last entry into an audience after which it is forgotten of "
+        "those who are not in it any more; 0: never",
+    )
     source_days: float = Field(
         30.0,
         ge=0,
         description="days of the log for which a file that was ingested is remembered: within them "
         "a second copy of it changes nothing",
+    )
+
+
+class TimelineSettings(Group):
+    """What is kept of the single events of a person, beside what all of them add up to."""
+
+    events: int = Field(
+        50,
+        ge=0,
+        le=1000,
+        description="the last events of each identity that are kept; 0: none, which costs nothing",
+    )
+    days: float = Field(
+        90.0, ge=0, description="days of event time after which an event is not kept; 0: forever"
+    )
+
+
+class VerifySettings(Group):
+    """Workers look again whether what they serve is what the log says."""
+
+    records_per_s: float = Field(
+        0.0,
+        ge=0,
+        description="records of the log that a worker reads again a second, to fold them one at a "
+        "time and compare; 0: never",
+    )
+    people: int = Field(
+        200, ge=1, le=100_000, description="identities of a partition that one pass compares"
     )
 
 

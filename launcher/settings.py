@@ -29,6 +29,8 @@ from launcher.setting_groups import (
     RedisSettings,
     RegistrySettings,
     SilenceSettings,
+    TimelineSettings,
+    VerifySettings,
     WorkerSettings,
 )
 
@@ -65,8 +67,10 @@ class Settings(BaseSettings):
     registry: RegistrySettings = Field(default_factory=lambda: RegistrySettings.model_construct())
     limits: LimitSettings = Field(default_factory=lambda: LimitSettings.model_construct())
     worker: WorkerSettings = Field(default_factory=lambda: WorkerSettings.model_construct())
+    verify: VerifySettings = Field(default_factory=lambda: VerifySettings.model_construct())
     silence: SilenceSettings = Field(default_factory=lambda: SilenceSettings.model_construct())
     expiry: ExpirySettings = Field(default_factory=lambda: ExpirySettings.model_construct())
+    timeline: TimelineSettings = Field(default_factory=lambda: TimelineSettings.model_construct())
     learn: LearnSettings = Field(default_factory=lambda: LearnSettings.model_construct())
     gateway: GatewaySettings = Field(default_factory=lambda: GatewaySettings.model_construct())
 
