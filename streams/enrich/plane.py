@@ -102,7 +102,9 @@ class EnrichPlane:
         self._monotonic = monotonic
         self._wall_ms = wall_ms
         self._announcer = Announcer(catalog, delivery, settings.secret, settings.partitions)
-        planner = CommitPlanner(catalog, encode_training_examples, encode_control, nonce)
+        planner = CommitPlanner(
+            catalog, encode_training_examples, encode_control, nonce, settings.timelines.events
+        )
         fetcher = RowFetcher(store, catalog, settings.shards)
         self._rules = audiences or NoAudiences()
         of_audiences = AudienceLastWord(store, fetcher, self._announcer, self._rules)
@@ -113,7 +115,7 @@ class EnrichPlane:
         self._takeover = TakeOver(
             store, self._feeds, catalog, self._last_word, nonce, monotonic, wall_ms
         )
-        stage = AudienceStage(catalog, self._rules, self._feeds)
+        stage = AudienceStage(catalog, self._rules, self._feeds, settings.expiry.membership_ms)
         self._advancer = Advancer(
             store, catalog, planner, fetcher, self._last_word,
             settings.shards, settings.commit_rows, settings.step,
