@@ -161,6 +161,7 @@ def _learn(
         rules=promotion_rules(settings),
         secret=secret_of(settings),
         spacing_s=settings.learn.spacing_ms / 1000,
+        clusters=settings.learn.clusters,
         volumes=VolumeWatch(
             partial(daily_volumes, store.link, store.keys, settings.partitions, DAY_MS),
             delivery, metrics, time.monotonic, _wall_ms,

@@ -293,6 +293,7 @@ class LearnSettings(Group):
         5_000, ge=1, description="publish a snapshot after this many new examples of a model"
     )
     publish_s: float = Field(5.0, gt=0, description="or after this many seconds with new examples")
+    clusters: bool = Field(True, description="learn audience clusters beside the models")
     spacing_ms: int = Field(
         100, ge=0, description="distance between two times of learning a few examples"
     )
