@@ -32,8 +32,11 @@ SAME_WORK = {
     "AFFLUX_WORKER_INTERESTS": "false",
     "AFFLUX_SILENCE_FIRST_DAYS": "0",
     "AFFLUX_LEARN_CLUSTERS": "false",
+    "AFFLUX_LEARN_BASKETS": "0",
+    "AFFLUX_TIMELINE_EVENTS": "0",
 }
-"""The Faust app keeps no interests, has no clusters, and scores nobody without an event."""
+"""No peer keeps interests or timelines, finds clusters, ranks next baskets, or scores anybody
+without an event."""
 
 PEERS = Path(__file__).parent / "peers"
 SCORES = "naive-scores"
@@ -105,7 +108,8 @@ class Afflux:
 
 
 class AffluxFull(Afflux):
-    """`afflux worker` as it comes: all models, interests, clusters, refreshing the silent."""
+    """`afflux worker` as it comes: all models, interests, timelines, clusters,
+    next baskets, refreshing the silent."""
 
     name = "afflux full"
     settings: Mapping[str, str] = {}
