@@ -108,8 +108,7 @@ class Afflux:
 
 
 class AffluxFull(Afflux):
-    """`afflux worker` as it comes: all models, interests, timelines, clusters,
-    next baskets, refreshing the silent."""
+    """`afflux worker` as it comes: all models, and all that is kept of people."""
 
     name = "afflux full"
     settings: Mapping[str, str] = {}
