@@ -44,6 +44,10 @@ class ProfileReader(Protocol):
         """Who is most like a person."""
         ...
 
+    def forget(self) -> None:
+        """Keep no name of anybody in memory."""
+        ...
+
     async def deleted_at(self, identities: Sequence[Identity]) -> list[int]:
         """Event time of the delete of each, 0 for those who were not deleted."""
         ...
@@ -86,8 +90,9 @@ class ProfileReading:
         self._recent = RecentAnswers(cached)
 
     def forget(self) -> None:
-        """Drop all answers that are kept: somebody was deleted."""
+        """Drop all that is kept of anybody: somebody was deleted."""
         self._recent.clear()
+        self._reader.forget()
 
     async def one(
         self, caller: Caller, namespace: str, id: str, wanted: Wanted, marks: frozenset[str]

@@ -51,7 +51,7 @@ class Datasets:
 
     def reading(self, policy: MergePolicy | None = None) -> Reading:
         """How people are read by a policy; without one by the default policy."""
-        records = [one.name for one in self.records]
+        records = tuple(one.name for one in self.records)
         return Reading(policy or MergePolicy(), self.ordering(policy), records)
 
     def one(self, name: str) -> Declaration:
