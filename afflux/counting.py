@@ -11,6 +11,7 @@ from afflux.codes import COUNTERS
 from afflux.columns import I32, I64, U64
 from afflux.controls import Selected
 from afflux.position import Position, TopicPosition
+from afflux.sources import Repeats, kept
 from afflux.span import Span
 
 
@@ -62,6 +63,8 @@ def moved(
     positions: Mapping[int, Position],
     added: Mapping[int, U64],
     controls: Selected,
+    repeats: Repeats,
+    source_ms: int,
 ) -> dict[int, Position]:
     """The positions of the shards of these spans after the step."""
     result = {}
@@ -78,7 +81,9 @@ def moved(
                 topics[batch.topic] = here
             counters = tuple(map(add, old.counters, added[shard].tolist()))
             origins = controls.origins.get(shard, old.origins)
+            sources = repeats.moved.get(shard)
+            sources = old.sources if sources is None else kept(sources, source_ms)
             result[shard] = Position(
-                old.layout, tuple(topics), old.version, old.nonce, counters, origins
+                old.layout, tuple(topics), old.version, old.nonce, counters, origins, sources
             )
     return result

@@ -31,6 +31,8 @@ class Expiry:
     pseudonymous: tuple[str, ...] = ()
     score_ms: int = 0
     """Until the scores go."""
+    source_ms: int = 30 * DAY_MS
+    """Time of the log since the last record of a source until its numbers go."""
 
 
 @dataclass(frozen=True, slots=True)

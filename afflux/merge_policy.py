@@ -82,6 +82,17 @@ class Ordering:
                 ranks[name] = _LISTED + place
         return Ordering(ranks, {one.name: one.ttl_ms for one in known if one.ttl_ms})
 
+    def words(self, source: Source, now: int) -> Words:
+        """What one data set says of one identity that counts at event time `now`, ms."""
+        identity, dataset, facts = source
+        rank, ttl = self.ranks.get(dataset, 0), self.ttl_ms.get(dataset)
+        oldest = NEVER_OLD if ttl is None else now - ttl
+        return {
+            name: ((rank, timestamp, identity, dataset), value)
+            for name, (timestamp, value) in facts.items()
+            if timestamp > oldest
+        }
+
     def merged(self, sources: Iterable[Source], now: int) -> dict[str, Value]:
         """The attributes of one person at event time `now`, ms.
 
@@ -92,16 +103,38 @@ class Ordering:
         >>> Ordering(ranks={Dataset("crm"): 1}, ttl_ms={Dataset("web"): 1}).merged([old, new], 10)
         {'city': 'Ulm', 'age': 30}
         """
-        best: dict[str, tuple[tuple[int, int, Identity, Dataset], Value]] = {}
-        for identity, dataset, facts in sources:
-            rank, ttl = self.ranks.get(dataset, 0), self.ttl_ms.get(dataset)
-            oldest = NEVER_OLD if ttl is None else now - ttl
-            for name, (timestamp, value) in facts.items():
-                word = rank, timestamp, identity, dataset
-                if timestamp > oldest and (name not in best or word > best[name][0]):
-                    best[name] = word, value
+        best = combined(self.words(source, now) for source in sources)
         return {name: value for name, (_, value) in best.items()}
+
+
+Words = Mapping[str, tuple[tuple[int, int, Identity, Dataset], Value]]
+"""Of each name its greatest word so far (rank, time, identity, data set), with its value."""
+
+
+def combined(parts: Iterable[Words]) -> Words:
+    """The monoid: of each name the greatest word. Without parts nothing is said.
+
+    >>> a = Ordering().words(Source(Identity(b"a:1"), Dataset("crm"), {"age": (5, 30)}), 9)
+    >>> combined([a, combined([]), a]) == a
+    True
+    """
+    best: dict[str, tuple[tuple[int, int, Identity, Dataset], Value]] = {}
+    for words in parts:
+        for name, said in words.items():
+            there = best.get(name)
+            if there is None or said[0] > there[0]:
+                best[name] = said
+    return best
 
 
 PLAIN = Ordering()
 """By time, and nothing grows too old."""
+
+POLICIES: Mapping[str, MergePolicy] = {
+    "timestamp-ordered": MergePolicy(),
+    "dataset-precedence": MergePolicy(attributes="dataSetPrecedence"),
+    "unstitched": MergePolicy(stitching="none"),
+}
+"""Those that every installation has."""
+
+DEFAULT_POLICY = "timestamp-ordered"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from afflux.columns import I32, I64, U64, Bool, EventColumns
 from afflux.identity import Edges
 from afflux.names import Identity
+from afflux.numbered import Numbered
 from afflux.position import Position
 from afflux.volumes import Volume
 
@@ -61,6 +62,8 @@ class Batch:
     controls: Sequence[Control] = ()
     """In ascending offset order."""
     rejected: Sequence[Rejected] = ()
+    numbered: Numbered | None = None
+    """What sources numbered, None where no record has a number."""
 
     def prefix(self, end: int) -> Batch:
         """The records before offset `end`; identities keep their index."""
@@ -74,6 +77,7 @@ class Batch:
             self.events.take(np.arange(last)),
             [c for c in self.controls if c.offset < end],
             [r for r in self.rejected if r.offset < end],
+            None if self.numbered is None else self.numbered.between(self.base, end),
         )
 
 

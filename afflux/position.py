@@ -25,7 +25,12 @@ _COUNTS = struct.Struct("<3Q")
 _COUNTED = 0x8000
 """Set in the number of topics where each of them is followed by counts of its own."""
 _ORIGIN = struct.Struct("<IIq")  # shard, rank, offset
+_SOURCES = struct.Struct("<H")
+_SOURCE = struct.Struct("<16sIqq")  # source, its partition, last number, append time of it
 _COUNTERS = struct.Struct(f"<{COUNTERS}Q")
+
+Sources = dict[tuple[bytes, int], tuple[int, int]]
+"""(16 bytes of a source, its partition) -> (last number, append time of that record, ms)."""
 
 FENCE = _FENCE.size
 """The first bytes (version and nonce) that a commit compares."""
@@ -65,7 +70,8 @@ class Position:
 
     `topics` is indexed by the numbers of the data sets' topics, `NO_TOPIC` where the shard has
     not begun with one; `origins` holds, per origin shard of derived control records, the last
-    (offset, rank) that was folded.
+    (offset, rank) that was folded; `sources`, the last number of each source that numbers its
+    records (`afflux/sources.py`). Without sources the stored form is that of before there were any.
 
     >>> p = Position(layout=7, topics=(TopicPosition(b"t" * 16, 42),))
     >>> Position.decode(p.encode()) == p
@@ -78,6 +84,7 @@ class Position:
     nonce: bytes = bytes(16)
     counters: tuple[int, ...] = (0,) * COUNTERS
     origins: dict[int, tuple[int, int]] = field(default_factory=dict)
+    sources: Sources = field(default_factory=dict)
 
     def encode(self) -> bytes:
         """The stored form; the first `FENCE` bytes are version and nonce."""
@@ -99,6 +106,9 @@ class Position:
             _ORIGIN.pack(shard, rank, offset)
             for shard, (offset, rank) in sorted(self.origins.items())
         ]
+        if self.sources:
+            parts.append(_SOURCES.pack(len(self.sources)))
+            parts += [_SOURCE.pack(*name, *last) for name, last in sorted(self.sources.items())]
         return b"".join(parts)
 
     @property
@@ -131,11 +141,19 @@ class Position:
                 shard, rank, offset = _ORIGIN.unpack_from(data, at)
                 origins[shard] = (offset, rank)
                 at += _ORIGIN.size
+            sources: Sources = {}
+            if at < len(data):
+                (n_sources,) = _SOURCES.unpack_from(data, at)
+                at += _SOURCES.size
+                for _ in range(n_sources):
+                    source, partition, number, seen = _SOURCE.unpack_from(data, at)
+                    sources[source, partition] = (number, seen)
+                    at += _SOURCE.size
         except struct.error as error:
             raise PositionError(f"position of {len(data)} bytes is cut short: {error}") from None
         if at != len(data):
             raise PositionError(f"position has {len(data)} bytes, its header says {at}")
-        return Position(layout, tuple(topics), version, nonce, counters, origins)
+        return Position(layout, tuple(topics), version, nonce, counters, origins, sources)
 
     def next(self, nonce: bytes) -> Position:
         """The same place under the next version, written by `nonce`."""

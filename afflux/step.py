@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from afflux import controls, counting, expiry, links, openings, serving, visits
+from afflux import controls, counting, expiry, links, openings, serving, sources, visits
 from afflux.catalog import Catalog
 from afflux.codes import Code
-from afflux.columns import I32, I64, EventColumns
+from afflux.columns import I32, I64, Bool, EventColumns
 from afflux.controls import Selected
 from afflux.counting import Counters
 from afflux.fold import admit, fold
@@ -81,7 +81,15 @@ def step_together(
     )  # fmt: skip
     counters, volumes = Counters(list(positions)), Volumes()
     start = _starts(fetched.shard, positions, topic)
-    _fold_stages(work, events, passage, start, chosen, counters, volumes)
+    active = events.offset >= start[events.identity]
+    repeats = sources.repeats(
+        spans, events, fetched.shard, active, positions, settings.expiry.source_ms
+    )
+    if repeats.again is not None:
+        active &= ~repeats.again
+        again = fetched.shard[events.identity[repeats.again]]
+        counters.add(again, filled(len(again), int(Code.duplicates)))
+    _fold_stages(work, events, passage, active, chosen, counters, volumes)
     clock = visits.Clock.of(work, spans, positions, close_before)
     advancing = (start < _FAR).nonzero()[0]
     openings.close(work, advancing, clock.limit[advancing])
@@ -98,6 +106,7 @@ def step_together(
         counters,
         volumes,
         chosen,
+        repeats,
         (scored, unscored),
         clock,
     )
@@ -118,13 +127,12 @@ def _fold_stages(
     work: Workspace,
     events: EventColumns,
     passage: Passage,
-    start: I64,
+    active: Bool,
     chosen: Selected,
     counters: Counters,
     volumes: Volumes,
 ) -> None:
     """Events up to each row's first control record, that record, events up to the next, ..."""
-    active = events.offset >= start[events.identity]
     stage = _stages(events, chosen)
     last = max(map(len, chosen.by_row.values()), default=0)
     for i in range(last + 1):
@@ -182,6 +190,7 @@ def _outcome(
     counters: Counters,
     volumes: Volumes,
     chosen: Selected,
+    repeats: sources.Repeats,
     served: tuple[I32, I64],
     clock: visits.Clock,
 ) -> StepOutcome:
@@ -204,7 +213,9 @@ def _outcome(
         early=serving.early(work),
         edges=work.edges,
         derived=links.addressed(work.derived),
-        positions=counting.moved(spans, positions, added, chosen),
+        positions=counting.moved(
+            spans, positions, added, chosen, repeats, work.settings.expiry.source_ms
+        ),
         counters=added,
         relinked=np.array(sorted(work.relinked), np.int32),
         interests=_interests(work),

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"
 from afflux.attributes import Value
 from afflux.catalog import Catalog
 from afflux.mentions import Subject
-from interest_oracle import Mention
+from afflux.oracle.interests import Mention
 from models import default_models
 from profile_store.installation import Installation, ensure_installation
 from profile_store.redis_store import RedisShardStore

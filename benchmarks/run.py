@@ -20,14 +20,14 @@ from typing import Any
 
 from benchmarks.measure import freshness, throughput
 from benchmarks.report import machine, markdown, summary
-from benchmarks.systems import Afflux, Naive
+from benchmarks.systems import Afflux, AffluxFull, Naive
 from benchmarks.xdm_events import Event, events
 from launcher.errors import LauncherError
 from launcher.kafka_jars import java, kafka_jars
 from launcher.stack import Kind, Stack
 
 RESULTS = Path(__file__).parent / "results"
-SYSTEMS = (Afflux, Naive)
+SYSTEMS = (Afflux, AffluxFull, Naive)
 PEOPLE = 20_000
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +25,13 @@ from streams.topics import EXPERIENCE_EVENTS
 
 MODELS = "churn,lifetime_value"
 """Of the comparison with the Faust app; a worker has more of them by default."""
+
+SAME_WORK = {
+    "AFFLUX_LEARN_MODELS": MODELS,
+    "AFFLUX_WORKER_INTERESTS": "false",
+    "AFFLUX_SILENCE_FIRST_DAYS": "0",
+}
+"""The Faust app keeps no interests, and scores nobody without an event."""
 
 PEER = Path(__file__).parent / "peers" / "naive_faust.py"
 SCORES = "naive-scores"
@@ -53,13 +60,14 @@ class System(Protocol):
 
 
 class Afflux:
-    """`afflux worker` with both models and the learner."""
+    """`afflux worker` with two models and the learner, doing the work of the Faust app."""
 
     name = "afflux"
+    settings: Mapping[str, str] = SAME_WORK
 
     def __init__(self, stack: Stack) -> None:
         self._env = stack_environment(
-            stack, {"AFFLUX_WORKER_LOG_LEVEL": "warning", "AFFLUX_LEARN_MODELS": MODELS}
+            stack, {"AFFLUX_WORKER_LOG_LEVEL": "warning", **self.settings}
         )
         self._redis = redis.Redis.from_url(stack.running.redis_url)
         self._shards = shards_for(stack.partitions)
@@ -92,6 +100,13 @@ class Afflux:
             value is not None and value.endswith(event.id.encode())
             for value, event in zip(values, events, strict=True)
         ]
+
+
+class AffluxFull(Afflux):
+    """`afflux worker` as it comes: all models, interests, clusters, refreshing the silent."""
+
+    name = "afflux full"
+    settings: Mapping[str, str] = {}
 
 
 class Naive:

@@ -13,6 +13,7 @@ FIELD = (
     r"(?:attributes|engagement|features|scores|affinities|audiences|open_examples|cluster)"
     r"(?:\.[A-Za-z0-9_.-]{1,128})?"
 )
+POLICY = r"^[a-z][a-z0-9_-]{0,39}$"
 LAST_MS = 253_402_300_799_999
 """The end of the year 9999."""
 
@@ -35,6 +36,7 @@ class Lookup(BaseModel):
     fields: list[Annotated[str, Field(pattern=rf"^{FIELD}$")]] | None = Field(None, min_length=1)
     at: int | None = Field(None, ge=0, le=LAST_MS)
     fresh: bool = False
+    merge_policy: str | None = Field(None, pattern=POLICY)
 
 
 def parse_lookup(body: Any) -> Lookup:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from gateway.problems import Fault, Problem
 from profile_store import StoreError, StoreUnavailable
+from profile_store.dataset_definitions import UnknownPolicy
 from streams.errors import BrokerUnavailable, MessageRefused
 from streams.privacy.desk import NoSecret
 
@@ -43,6 +44,7 @@ def _handlers() -> dict[type[Exception], Handler]:
         HTTPException: _http,
         RequestValidationError: _invalid,
         StoreError: _store,
+        UnknownPolicy: _policy,
         BrokerUnavailable: _broker,
         MessageRefused: _refused,
         NoSecret: _no_secret,
@@ -66,6 +68,11 @@ async def _invalid(request: Request, error: Exception) -> Response:
         Fault(one["msg"], parameter=str(one["loc"][-1]), code=one["type"]) for one in error.errors()
     ]
     return Problem(422, "parameters do not fit", faults).response()
+
+
+async def _policy(request: Request, error: Exception) -> Response:
+    fault = Fault(str(error), parameter="merge_policy", code="unknown_policy")
+    return Problem(422, "there is no such merge policy", [fault]).response()
 
 
 async def _store(request: Request, error: Exception) -> Response:

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from gateway.lookups import FIELD, LAST_MS, NAMESPACE
+from gateway.lookups import FIELD, LAST_MS, NAMESPACE, POLICY
 from gateway.problems import Fault, Problem
 from gateway.profile_reading import Wanted
 
@@ -51,6 +51,13 @@ PARAMETERS: list[dict[str, Any]] = [
         "stands in the partition of this identity.",
     },
     {
+        "name": "merge_policy",
+        "in": "query",
+        "required": False,
+        "schema": {"type": "string", "pattern": POLICY},
+        "description": "Name of a merge policy; without it the default one.",
+    },
+    {
         "name": "If-None-Match",
         "in": "header",
         "required": False,
@@ -60,6 +67,7 @@ PARAMETERS: list[dict[str, Any]] = [
 ]
 
 _NAMESPACE_FORM, _FIELDS_FORM = re.compile(NAMESPACE), re.compile(_FIELDS)
+_POLICY_FORM = re.compile(POLICY)
 _NUMBER = re.compile(r"[0-9]{1,15}")
 
 
@@ -72,17 +80,21 @@ def profile_question(request: Request) -> tuple[str, str, Wanted]:
     if not id:
         faults.append(Fault("an id is not empty", parameter="id"))
     if not request.scope["query_string"]:
-        fields = at = fresh = None
+        fields = at = fresh = policy = None
     else:
         given = request.query_params
         fields, at, fresh = given.get("fields"), given.get("at"), given.get("fresh")
+        policy = given.get("merge_policy")
     if fields is not None and not _FIELDS_FORM.fullmatch(fields):
         faults.append(Fault("not names of fields, separated by commas", parameter="fields"))
     if at is not None and not (_NUMBER.fullmatch(at) and int(at) <= LAST_MS):
         faults.append(Fault(f"not milliseconds from 0 to {LAST_MS}", parameter="at"))
     if fresh not in (None, "true", "false"):
         faults.append(Fault("true or false", parameter="fresh"))
+    if policy is not None and not _POLICY_FORM.fullmatch(policy):
+        faults.append(Fault("not the name of a merge policy", parameter="merge_policy"))
     if faults:
         raise Problem(422, "parameters do not fit", faults)
     wanted = tuple(fields.split(",")) if fields else None
-    return namespace, id, Wanted(wanted, None if at is None else int(at), fresh == "true")
+    moment = None if at is None else int(at)
+    return namespace, id, Wanted(wanted, moment, fresh == "true", policy)

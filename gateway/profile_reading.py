@@ -26,7 +26,7 @@ class ProfileReader(Protocol):
         self,
         people: Sequence[tuple[str, str]],
         fields: Sequence[str] | None = None,
-        policy: None = None,
+        policy: str | None = None,
         at: int | None = None,
         fresh: bool = False,
     ) -> Found:
@@ -65,12 +65,14 @@ class ProfileReader(Protocol):
 class Wanted:
     """What is asked of each profile. fields: None for all. at: time of the features, ms.
 
-    fresh: scores are made anew, for `at` or for where event time stands.
+    fresh: scores are made anew, for `at` or for where event time stands. policy: name of a merge
+    policy; None: the default one.
     """
 
     fields: tuple[str, ...] | None = None
     at: int | None = None
     fresh: bool = False
+    policy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ class ProfileReading:
     ) -> tuple[Answer, bool]:
         """The profile of a person, and whether its mark is one of `marks`: then without a body."""
         found = await self._reader.find(
-            [(namespace, id)], wanted.fields, None, wanted.at, wanted.fresh
+            [(namespace, id)], wanted.fields, wanted.policy, wanted.at, wanted.fresh
         )
         (stored,) = found.marks()
         mark = _mark(stored, caller, wanted)
@@ -120,13 +122,16 @@ class ProfileReading:
         self, caller: Caller, people: Sequence[tuple[str, str]], wanted: Wanted
     ) -> list[Answer]:
         """Profiles of many, in their order, in one go."""
-        found = await self._reader.find(people, wanted.fields, None, wanted.at, wanted.fresh)
+        found = await self._reader.find(
+            people, wanted.fields, wanted.policy, wanted.at, wanted.fresh
+        )
         return [_answer("", caller, profile) for profile in await found.profiles()]
 
 
 def _mark(stored: str, caller: Caller, wanted: Wanted) -> str:
     """All that the answer depends on."""
-    parts = [FORM, stored, sorted(caller.namespaces), wanted.fields, wanted.at, wanted.fresh]
+    asked = wanted.fields, wanted.at, wanted.fresh, wanted.policy
+    parts = [FORM, stored, sorted(caller.namespaces), *asked]
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
 
 

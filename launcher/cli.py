@@ -9,6 +9,7 @@ import typer
 
 from afflux.names import AffluxError
 from launcher.commands.api import api
+from launcher.commands.archive import archive
 from launcher.commands.audiences import audiences
 from launcher.commands.clusters import clusters
 from launcher.commands.config import show_config
@@ -20,17 +21,21 @@ from launcher.commands.doctor import doctor
 from launcher.commands.evaluate import evaluate
 from launcher.commands.forecast import forecast
 from launcher.commands.identity import identity
+from launcher.commands.ingest import ingest
 from launcher.commands.init import init
 from launcher.commands.keys import keys
 from launcher.commands.models_history import challengers, history
 from launcher.commands.models_show import models
 from launcher.commands.models_steer import promote, resume, rollback
+from launcher.commands.policies import policies
 from launcher.commands.privacy import privacy
 from launcher.commands.produce import produce
 from launcher.commands.profile import profile
 from launcher.commands.rekey import rekey
+from launcher.commands.schema import schema
 from launcher.commands.topics import topics
 from launcher.commands.up import up
+from launcher.commands.verify import verify
 from launcher.commands.version import show_version
 from launcher.commands.watch import watch
 from launcher.commands.worker import worker
@@ -56,12 +61,17 @@ app.command("worker")(worker)
 app.command("api")(api)
 app.add_typer(keys, name="keys")
 app.add_typer(topics, name="topics")
+app.add_typer(schema, name="schema")
 app.add_typer(datasets, name="datasets")
+app.add_typer(policies, name="policies")
 app.command("produce")(produce)
 app.add_typer(watch, name="watch")
 app.add_typer(dlq, name="dlq")
+app.command("ingest")(ingest)
 app.command("rekey")(rekey)
+app.add_typer(archive, name="archive")
 app.command("doctor")(doctor)
+app.command("verify")(verify)
 app.add_typer(profile, name="profile")
 app.add_typer(identity, name="identity")
 app.add_typer(privacy, name="privacy")
@@ -80,7 +90,8 @@ def main() -> None:
     """Run the command line; errors that a person can put right have no stack trace.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a partition must not go on, 130 interrupted; of
-    `evaluate` also 4 wrong mapping, 5 wrong file, 6 wrong value in a row.
+    `evaluate`, `init` and `ingest` also 4 wrong mapping, 5 wrong file, 6 wrong value in a row,
+    7 sent before under another mapping.
     """
     try:
         app()

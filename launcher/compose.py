@@ -89,11 +89,16 @@ def registry_of(settings: RegistrySettings) -> Registry | None:
         return None
     from streams.registry import ConfluentRegistry
 
+    return ConfluentRegistry(settings.url, registry_options(settings))
+
+
+def registry_options(settings: RegistrySettings) -> dict[str, Any]:
+    """How to reach the registry, in the words of its client."""
     options: dict[str, Any] = {"timeout": settings.timeout_s}
     if settings.username:
         password = settings.password.get_secret_value()
         options["basic.auth.user.info"] = f"{settings.username}:{password}"
-    return ConfluentRegistry(settings.url, options)
+    return options
 
 
 def secret_of(settings: Settings) -> bytes:

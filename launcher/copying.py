@@ -13,6 +13,7 @@ from launcher.origins import HEADER, Note, Origin, Seen
 from streams.admin import Admin, TopicState
 from streams.bulk import BulkProducer
 from streams.consume import Record, TopicReader
+from streams.numbering import HEADER as NUMBER_HEADER
 from streams.records import Headers
 from streams.settings import StreamSettings
 
@@ -120,7 +121,8 @@ class Copy:
 
     def _send(self, producer: BulkProducer, record: Record, copied: Copied) -> None:
         origin = Origin(self._log, record.partition, record.offset)
-        headers = [(n, v) for n, v in copied.headers if n != HEADER]
+        # Numbers ascend in the partition that they were made for, and mean nothing in another.
+        headers = [(n, v) for n, v in copied.headers if n not in (HEADER, NUMBER_HEADER)]
         headers.append((HEADER, origin.encode()))
         producer.produce(
             self._target, copied.key, copied.value, headers, partition=copied.partition
@@ -133,7 +135,7 @@ class Copy:
         ends = self._admin.log_ranges([self._target])
         self._note = Note(
             self._note.logs,
-            {partition: offset for (_, partition), offset in reader.positions.items()},
+            {partition: offset for (_, partition), offset in reader.passed.items()},
             {partition: log.end for (_, partition), log in ends.items()},
         )
         self._note.write(self._path)

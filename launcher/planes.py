@@ -11,7 +11,8 @@ from afflux.catalog import Catalog
 from afflux.limits import DAY_MS, Expiry, Silence
 from afflux.shards import shards_for
 from launcher.chosen_models import chosen_models
-from launcher.compose import redis_options, registry_of, secret_of
+from launcher.compose import redis_options, secret_of
+from launcher.decoders import event_decoder
 from launcher.setting_groups import ExpirySettings
 from launcher.settings import Settings
 from models.contract import Model
@@ -22,10 +23,8 @@ from profile_store.dataset_store import DatasetShelf
 from profile_store.installation import Installation, ensure_installation
 from profile_store.redis_store import RedisShardStore
 from streams.audience_source import AudienceSource
-from streams.bad_records import Limits
 from streams.dataset_source import DeclaredDatasets
 from streams.dead_letters import DeadLetters
-from streams.decoding import Decoder
 from streams.delivery import KafkaDelivery
 from streams.enrich import EnrichPlane, EnrichSettings
 from streams.learner_metrics import LearnerMetrics
@@ -82,30 +81,13 @@ def _enrich(
     metrics: Metrics,
     datasets: DeclaredDatasets,
 ) -> EnrichPlane:
-    partitions, secret = settings.partitions, secret_of(settings)
-    limits = settings.limits
-    decoder = Decoder(
-        Limits(
-            partitions=partitions,
-            shards=shards_for(partitions),
-            max_bytes=limits.max_bytes,
-            max_identities=limits.max_identities,
-            skew_ms=limits.skew_s * 1000,
-            horizon_ms=limits.horizon_days * DAY_MS,
-            placeholders=limits.placeholder_words,
-        ),
-        secret,
-        registry_of(settings.registry),
-        settings.worker.codec,
-        types=catalog.types,
-    )
     audiences = AudienceStore(store.link, store.keys)
     return EnrichPlane(
         settings=enrich_settings(settings),
         catalog=catalog,
         store=timed(store, metrics),
         delivery=delivery,
-        decoder=decoder,
+        decoder=event_decoder(settings, catalog),
         dead_letters=DeadLetters(delivery, metrics),
         scorers=SnapshotSource(store, catalog),
         nonce=uuid.uuid4().bytes,
@@ -144,6 +126,7 @@ def _expiry(settings: ExpirySettings) -> Expiry:
         pseudonymous_ms=_ms(settings.pseudonymous_days),
         pseudonymous=tuple(name.strip() for name in names if name.strip()),
         score_ms=_ms(settings.score_days),
+        source_ms=_ms(settings.source_days),
     )
 
 

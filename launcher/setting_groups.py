@@ -140,6 +140,11 @@ class WorkerSettings(Group):
     )
     fetch_wait_ms: int = Field(10, ge=0, description="how long the broker may hold an empty fetch")
     commit_rows: int = Field(500, ge=1, le=500, description="most rows of a shard in one commit")
+    interests: bool = Field(
+        True,
+        description="keep what people are interested in (products, categories, pages); without it "
+        "an event costs about a quarter less, and profiles have no affinities",
+    )
     spacing_ms: int = Field(
         10,
         ge=0,
@@ -196,6 +201,26 @@ class ExpirySettings(Group):
     score_days: float = Field(
         0.0, ge=0, description="days without an event after which scores are withdrawn"
     )
+    source_days: float = Field(
+        30.0,
+        ge=0,
+        description="days of the log for which a file that was ingested is remembered: within them "
+        "a second copy of it changes nothing",
+    )
+
+
+class VerifySettings(Group):
+    """Workers look again whether what they serve is what the log says."""
+
+    records_per_s: float = Field(
+        0.0,
+        ge=0,
+        description="records of the log that a worker reads again a second, to fold them one at a "
+        "time and compare; 0: never",
+    )
+    people: int = Field(
+        200, ge=1, le=100_000, description="identities of a partition that one pass compares"
+    )
 
 
 class LearnSettings(Group):
@@ -239,14 +264,14 @@ class LearnSettings(Group):
         description="probability of promoting one that is not better, for each 8,192 examples",
     )
     publish_examples: int = Field(
-        2_000, ge=1, description="publish a snapshot after this many new examples of a model"
+        5_000, ge=1, description="publish a snapshot after this many new examples of a model"
     )
     publish_s: float = Field(5.0, gt=0, description="or after this many seconds with new examples")
     spacing_ms: int = Field(
         100, ge=0, description="distance between two times of learning a few examples"
     )
     max_behind: int = Field(
-        4_000, ge=1, description="scoring waits while the learner is more examples behind"
+        10_000, ge=1, description="scoring waits while the learner is more examples behind"
     )
     patience_s: float = Field(
         10.0, gt=0, description="a learner without progress for so long is not waited for"

@@ -29,6 +29,7 @@ from launcher.setting_groups import (
     RedisSettings,
     RegistrySettings,
     SilenceSettings,
+    VerifySettings,
     WorkerSettings,
 )
 
@@ -65,6 +66,7 @@ class Settings(BaseSettings):
     registry: RegistrySettings = Field(default_factory=lambda: RegistrySettings.model_construct())
     limits: LimitSettings = Field(default_factory=lambda: LimitSettings.model_construct())
     worker: WorkerSettings = Field(default_factory=lambda: WorkerSettings.model_construct())
+    verify: VerifySettings = Field(default_factory=lambda: VerifySettings.model_construct())
     silence: SilenceSettings = Field(default_factory=lambda: SilenceSettings.model_construct())
     expiry: ExpirySettings = Field(default_factory=lambda: ExpirySettings.model_construct())
     learn: LearnSettings = Field(default_factory=lambda: LearnSettings.model_construct())

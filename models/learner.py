@@ -19,7 +19,7 @@ from models.snapshot import Snapshot
 class Schedule:
     """When snapshots are due: after so many learned examples or so many seconds."""
 
-    examples: int = 2_000
+    examples: int = 5_000
     seconds: float = 5.0
 
 

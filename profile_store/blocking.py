@@ -45,7 +45,7 @@ class ProfileStore:
         namespace: str,
         id: str,
         fields: Iterable[str] | None = None,
-        policy: MergePolicy | None = None,
+        policy: MergePolicy | str | None = None,
         at: int | None = None,
         fresh: bool = False,
     ) -> Profile | None:
@@ -56,7 +56,7 @@ class ProfileStore:
         self,
         people: Sequence[tuple[str, str]],
         fields: Iterable[str] | None = None,
-        policy: MergePolicy | None = None,
+        policy: MergePolicy | str | None = None,
         at: int | None = None,
         fresh: bool = False,
     ) -> list[Profile | None]:

@@ -1,15 +1,16 @@
-"""Which data sets there are: one record for all, replaced as a whole under a new version."""
+"""Which data sets and merge policies there are: one record, replaced under a new version."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 from afflux.datasets import BUILT_IN, FIRST_FREE, DatasetError, Declaration, checked
-from afflux.merge_policy import MergePolicy, Ordering
-from afflux.names import Dataset
+from afflux.merge_policy import DEFAULT_POLICY, POLICIES, MergePolicy, Ordering
+from afflux.names import AffluxError, Dataset
 from profile_store.errors import StoreMisconfigured
 from profile_store.stored import Reading
 
@@ -19,14 +20,23 @@ SETTLED_MS = 5_000
 """Workers look for changes every second: so long after one none of them goes by the old state."""
 
 
+_POLICY = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+
+
+class UnknownPolicy(AffluxError, ValueError):
+    """There is no merge policy of that name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Datasets:
-    """All data sets.
+    """All data sets, and the policies by which they are merged.
 
     Attributes:
         version: one more with every change; 0 where nothing was ever declared.
         declared: by name; the built-in ones, too, which may be switched and ranked.
         free: number of the next topic.
+        policies: merge policies by name, the built-in ones too.
+        default: name of the policy that counts where none is asked for; workers go by it.
     """
 
     version: int = 0
@@ -34,6 +44,8 @@ class Datasets:
         default_factory=lambda: {one.name: one for one in BUILT_IN}
     )
     free: int = FIRST_FREE
+    policies: Mapping[str, MergePolicy] = field(default_factory=lambda: dict(POLICIES))
+    default: str = DEFAULT_POLICY
 
     @property
     def by_number(self) -> list[Declaration]:
@@ -47,12 +59,68 @@ class Datasets:
 
     def ordering(self, policy: MergePolicy | None = None) -> Ordering:
         """What a policy means for these data sets; without one the default policy."""
-        return Ordering.of(policy or MergePolicy(), self.declared.values())
+        return Ordering.of(policy or self.policies[self.default], self.declared.values())
 
-    def reading(self, policy: MergePolicy | None = None) -> Reading:
-        """How people are read by a policy; without one by the default policy."""
+    def reading(self, policy: MergePolicy | str | None = None) -> Reading:
+        """How people are read by a policy; without one by the default. Raises UnknownPolicy."""
+        if policy is None:
+            policy = self.default
+        if isinstance(policy, str):
+            policy = self.policy(policy)
         records = tuple(one.name for one in self.records)
-        return Reading(policy or MergePolicy(), self.ordering(policy), records)
+        return Reading(policy, self.ordering(policy), records)
+
+    def policy(self, name: str) -> MergePolicy:
+        """A policy by name. Raises UnknownPolicy.
+
+        >>> Datasets().policy("unstitched").stitching
+        'none'
+        """
+        found = self.policies.get(name)
+        if found is None:
+            known = ", ".join(self.policies)
+            raise UnknownPolicy(f"there is no merge policy {name}; there are: {known}")
+        return found
+
+    def with_policy(self, name: str, policy: MergePolicy) -> Datasets:
+        """With a new or another policy. Raises DatasetError."""
+        if name in POLICIES:
+            raise DatasetError(f"{name} is built in and stays as it is")
+        if not _POLICY.fullmatch(name):
+            raise DatasetError(
+                f"{name!r} is no name of a policy: small letters, digits, - and _, at most 40, a "
+                "letter first"
+            )
+        if policy.order and policy.attributes != "dataSetPrecedence":
+            raise DatasetError("an order of data sets goes with dataSetPrecedence only")
+        for dataset in policy.order:
+            if self.one(dataset).kind != "record":
+                raise DatasetError(f"{dataset} has no attributes to choose from")
+        if len(set(policy.order)) < len(policy.order):
+            raise DatasetError("a data set is listed twice")
+        if self.policies.get(name) == policy:
+            return self
+        return self._with_policies({**self.policies, name: policy})
+
+    def without_policy(self, name: str) -> Datasets:
+        """Without a policy. Raises DatasetError, UnknownPolicy."""
+        self.policy(name)
+        if name in POLICIES:
+            raise DatasetError(f"{name} is built in and stays")
+        if name == self.default:
+            raise DatasetError(f"{name} is the default: make another one the default first")
+        left = {other: policy for other, policy in self.policies.items() if other != name}
+        return self._with_policies(left)
+
+    def with_default(self, name: str) -> Datasets:
+        """With another default policy. Raises UnknownPolicy."""
+        self.policy(name)
+        if name == self.default:
+            return self
+        return replace(self, version=self.version + 1, default=name)
+
+    def _with_policies(self, policies: Mapping[str, MergePolicy]) -> Datasets:
+        return replace(self, version=self.version + 1, policies=policies)
 
     def one(self, name: str) -> Declaration:
         """A data set. Raises DatasetError."""
@@ -115,6 +183,9 @@ class Datasets:
             raise DatasetError(f"{name} is built in: it may be disabled, not deleted")
         if there.enabled:
             raise DatasetError(f"{name} is enabled: `afflux datasets disable {name}` comes first")
+        for policy, one in self.policies.items():
+            if name in one.order:
+                raise DatasetError(f"the merge policy {policy} lists {name}")
         wait = there.changed_at + SETTLED_MS - now
         if wait > 0:
             raise DatasetError(
@@ -136,6 +207,12 @@ class Datasets:
             "version": self.version,
             "free": self.free,
             "datasets": [asdict(one) for one in self.by_number],
+            "default": self.default,
+            "policies": {
+                name: asdict(policy)
+                for name, policy in self.policies.items()
+                if name not in POLICIES
+            },
         }
         return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
@@ -151,9 +228,17 @@ class Datasets:
                     f"data sets were declared by a newer Afflux (format {content['format']})"
                 )
             found = [Declaration(**one) for one in content["datasets"]]
-            return Datasets(
-                content["version"], {one.name: checked(one) for one in found}, content["free"]
+            declared: dict[str, Declaration] = {one.name: checked(one) for one in found}
+            own = {
+                name: MergePolicy(**{**policy, "order": tuple(policy["order"])})
+                for name, policy in content.get("policies", {}).items()
+            }
+            default = content.get("default", DEFAULT_POLICY)
+            some = Datasets(
+                content["version"], declared, content["free"], {**POLICIES, **own}, default
             )
+            some.policy(default)
+            return some
         except (ValueError, KeyError, TypeError, DatasetError) as error:
             raise StoreMisconfigured(
                 f"the declarations of data sets are damaged: {error!r}"

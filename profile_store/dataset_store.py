@@ -6,14 +6,16 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 
+from afflux.merge_policy import MergePolicy
 from afflux.names import Dataset, Identity
 from profile_store.audience_store import START, AudienceStore, Place
 from profile_store.commands import Command
-from profile_store.dataset_definitions import Datasets
+from profile_store.dataset_definitions import Datasets, UnknownPolicy
 from profile_store.keys import DATASETS, DATASETS_SLOT, Keys
 from profile_store.link import Link
 from profile_store.replies import checked
 from profile_store.scripts import SWAP
+from profile_store.stored import Reading
 
 _RECENT_S = 1.0
 
@@ -74,6 +76,14 @@ class RecentDatasets:
     def __init__(self, shelf: DatasetShelf, monotonic: Callable[[], float] = monotonic) -> None:
         self._shelf, self._monotonic = shelf, monotonic
         self._known: tuple[float, Datasets] | None = None
+
+    async def reading(self, policy: MergePolicy | str | None) -> Reading:
+        """How people are read by a policy. Raises UnknownPolicy, StoreError."""
+        try:
+            return (await self.current()).reading(policy)
+        except UnknownPolicy:  # declared just now
+            self._known = None
+            return (await self.current()).reading(policy)
 
     async def current(self) -> Datasets:
         """Those at hand, or newer ones. Raises StoreUnavailable, StoreMisconfigured."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from afflux.attributes import Value
 from afflux.audiences.standing import Layouts
 from afflux.catalog import Catalog
 from profile_store.assemble import PLAIN_READING, assemble, attributes_of
@@ -42,19 +43,22 @@ class Found:
         Of a fresh profile it changes with its time and with every snapshot, too.
         """
         marks = [mark_of(person, self.known[0].current) for person in self.people]
-        if self.reading != PLAIN_READING:
-            ordering, now = self.reading.ordering, self.reading.now
-            shown = [
-                attributes_of(person, ordering, now[p] if now else 0)
-                for p, person in enumerate(self.people)
-            ]
-            marks = [reading_mark(m, values) for m, values in zip(marks, shown, strict=True)]
+        reading = self.reading
+        if reading.policy != PLAIN_READING.policy or reading.ordering != PLAIN_READING.ordering:
+            words = repr((reading.policy, sorted(reading.ordering.ranks.items())))
+            shown = [self._shown(p) for p in range(len(marks))]
+            marks = [reading_mark(m, words, s) for m, s in zip(marks, shown, strict=True)]
         if self.fresh is None:
             return marks
         return [
             fresh_mark(mark, now, self.fresh.versions)
             for mark, now in zip(marks, self.fresh.now, strict=True)
         ]
+
+    def _shown(self, p: int) -> dict[str, Value]:
+        """Attributes of a person that are not too old by now; {} where none grows old."""
+        ordering, now = self.reading.ordering, self.reading.now
+        return attributes_of(self.people[p], ordering, now[p]) if ordering.ttl_ms and now else {}
 
     async def profiles(self) -> list[Profile | None]:
         """One a person, None where nothing is known. Raises UnknownLayout, StoreError."""

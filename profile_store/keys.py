@@ -7,7 +7,7 @@
     i:{tag}:namespace:id           interests
     d:{tag}                        deadlines (sorted set of identities)
     o:{tag}                        outbox
-    p:{tag}                        position
+    p:{tag}                        position, counters, last numbers of sources
     u:{tag}:namespace:id           memberships in audiences
     n:{tag}:audience               members of an audience (sorted set of identities, all at 0)
     b:{tag}                        how far the back-fill of audiences is

@@ -31,13 +31,15 @@ def mark_of(person: Sequence[Stored], layout: int) -> str:
     return hashed.hexdigest()
 
 
-def reading_mark(mark: str, attributes: Mapping[str, Value]) -> str:
-    """The mark of a profile whose attributes depend on more than rows: on a policy, on time.
+def reading_mark(mark: str, policy: str, attributes: Mapping[str, Value]) -> str:
+    """The mark of a profile that depends on more than rows: on a policy, and on time.
 
-    >>> reading_mark("ab", {"a": 1}) == reading_mark("ab", {"a": 1}) != reading_mark("ab", {})
+    >>> reading_mark("ab", "p", {"a": 1}) == reading_mark("ab", "p", {"a": 1})
     True
+    >>> reading_mark("ab", "p", {}) == reading_mark("ab", "q", {})
+    False
     """
-    text = json.dumps([mark, sorted(attributes.items())])
+    text = json.dumps([mark, policy, sorted(attributes.items())])
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 

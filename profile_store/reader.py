@@ -84,14 +84,15 @@ class AsyncProfileStore:
         namespace: str,
         id: str,
         fields: Iterable[str] | None = None,
-        policy: MergePolicy | None = None,
+        policy: MergePolicy | str | None = None,
         at: int | None = None,
         fresh: bool = False,
     ) -> Profile | None:
         """The profile of a person by any of their identities; None if nothing is known.
 
         fields: dotted names of what is wanted, such as "scores.churn" or "attributes"; None: all.
-        policy: how linked identities are merged. at: time of the features, ms since the epoch;
+        policy: how what is stored is merged, itself or by its name; None: the default policy of the
+        installation. at: time of the features, ms since the epoch;
         None: of the last event. fresh: scores are made anew by the newest snapshots, for `at`, or
         for where event time stands in the person's partition (never the clock: a paused replay of
         an old year stays there). Nobody gets scores who has none. Raises ValueError for what
@@ -103,7 +104,7 @@ class AsyncProfileStore:
         self,
         people: Sequence[tuple[str, str]],
         fields: Iterable[str] | None = None,
-        policy: MergePolicy | None = None,
+        policy: MergePolicy | str | None = None,
         at: int | None = None,
         fresh: bool = False,
     ) -> list[Profile | None]:
@@ -114,7 +115,7 @@ class AsyncProfileStore:
         self,
         people: Sequence[tuple[str, str]],
         fields: Iterable[str] | None = None,
-        policy: MergePolicy | None = None,
+        policy: MergePolicy | str | None = None,
         at: int | None = None,
         fresh: bool = False,
     ) -> Found:
@@ -125,7 +126,7 @@ class AsyncProfileStore:
         anew = None
         if fresh and starts and (selection.wants("scores") or selection.wants("features")):
             anew = await self._fresh_source().of(keys, catalog, starts, at)
-        reading = (await self._declared.current()).reading(policy)
+        reading = await self._declared.reading(policy)
         if reading.ordering.ttl_ms:
             reading = replace(reading, now=await self._moments(keys, starts, at, anew))
         stored = []

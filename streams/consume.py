@@ -5,7 +5,7 @@ For the command line (`watch`, `rekey`, `dlq`) and for tests. Synchronous, one t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from types import TracebackType
@@ -17,7 +17,7 @@ from confluent_kafka import TopicPartition as Partition
 from streams.admin import Admin
 from streams.errors import BrokerUnavailable
 from streams.logs import quiet_librdkafka
-from streams.ports import TP
+from streams.ports import TP, LogRange
 from streams.records import Headers
 from streams.retriable import passes
 from streams.settings import StreamSettings
@@ -47,7 +47,7 @@ class Record:
 
 
 class TopicReader:
-    """A context manager that reads all partitions of some topics.
+    """A context manager that reads all partitions of some topics, or the partitions named.
 
     start: "beginning", "end", or an offset for each topic partition (the beginning for those it
     does not name). Raises BrokerUnavailable when the broker is not there at the start; later
@@ -60,14 +60,18 @@ class TopicReader:
         topics: Sequence[str],
         start: Literal["beginning", "end"] | Mapping[TP, int] = "beginning",
         admin: Admin | None = None,
+        partitions: Container[int] | None = None,
     ) -> None:
-        logs = (admin or Admin(settings)).log_ranges(topics)
+        found = (admin or Admin(settings)).log_ranges(topics)
+        logs = {tp: log for tp, log in found.items() if partitions is None or tp[1] in partitions}
         if start == "end":
             at = {tp: log.end for tp, log in logs.items()}
         elif start == "beginning":
             at = {tp: log.start for tp, log in logs.items()}
         else:
             at = {tp: max(start.get(tp, 0), log.start) for tp, log in logs.items()}
+        self.logs: Mapping[TP, LogRange] = logs
+        """What the broker said of each when the reader was made."""
         self.ends: dict[TP, int] = {tp: log.end for tp, log in logs.items()}
         """High watermarks when the reader was made."""
         self.positions: dict[TP, int] = dict(at)
@@ -114,6 +118,11 @@ class TopicReader:
         """The same, some at a time, as they come."""
         while any(self.positions[tp] < end for tp, end in self.ends.items()):
             yield [r for r in self.read() if r.offset < self.ends[r.topic, r.partition]]
+
+    @property
+    def passed(self) -> dict[TP, int]:
+        """Offset below which `to_end` has given all: records that came meanwhile are not given."""
+        return {tp: min(offset, self.ends[tp]) for tp, offset in self.positions.items()}
 
     def close(self) -> None:
         """Release the connections."""

@@ -30,6 +30,7 @@ from streams.control_codec import ControlDecoder
 from streams.event_columns import DecodedEvents, EventPart, read_events, select
 from streams.event_parts import assemble, keep
 from streams.framing import SINGLE_OBJECT, writer_of
+from streams.numbering import numbered
 from streams.placeholders import placeholders
 from streams.records import RecordBatch, side_by_side
 from streams.registry import Registry
@@ -57,7 +58,8 @@ class Decoder:
 
     secret: key of the signatures of control records; without one none is accepted.
     codec: "auto", "pyruhvro" or "fastavro". lookup: schemas by fingerprint. types: what models tell
-    apart of event types.
+    apart of event types. interests: whether what events are about (products, categories, pages) is
+    read, for people's interests.
     """
 
     def __init__(
@@ -68,8 +70,9 @@ class Decoder:
         codec: CodecName = "auto",
         lookup: Lookup = schemas.by_fingerprint,
         types: EventTypes = BUILT_IN,
+        interests: bool = True,
     ) -> None:
-        self._types = types
+        self._types, self._interests = types, interests
         self._limits = limits
         self._rules = limits.rules
         self._lookup = lookup
@@ -93,7 +96,9 @@ class Decoder:
         events = self._owned(assemble(parts, records), records, bad)
         found = bad.found()
         return (
-            Batch(0, records.base, records.end, events, controls, mirrored(found)),
+            Batch(
+                0, records.base, records.end, events, controls, mirrored(found), numbered(records)
+            ),
             found,
         )
 
@@ -104,7 +109,16 @@ class Decoder:
             if events is not None:
                 ends = list(itertools.accumulate(map(len, many), initial=0))
                 return [
-                    (Batch(0, records.base, records.end, events.between(a, b)), [])
+                    (
+                        Batch(
+                            0,
+                            records.base,
+                            records.end,
+                            events.between(a, b),
+                            numbered=numbered(records),
+                        ),
+                        [],
+                    )
                     for records, (a, b) in zip(many, itertools.pairwise(ends), strict=True)
                 ]
         return [self.events(records) for records in many]
@@ -217,7 +231,7 @@ class Decoder:
                 named = nobody[place] if code is Code.placeholder_identity else None
                 fault = named or self._fault(events, place, code)
                 bad.add(int(rows[place]), fault, _primary(events, place))
-            yield select(events, rows, codes == 0)
+            yield select(events, rows, codes == 0, self._interests)
 
     def _fault(self, events: DecodedEvents, row: int, code: Code) -> Fault:
         why = explain(events.candidates, self._rules, row)

@@ -130,8 +130,11 @@ def read_events(
     return DecodedEvents(candidates, ids, names, primary, kind, about, code)
 
 
-def select(events: DecodedEvents, rows: I64, valid: Bool) -> EventPart:
-    """The valid rows; `rows` is the place of each row in the record batch."""
+def select(events: DecodedEvents, rows: I64, valid: Bool, interests: bool = True) -> EventPart:
+    """The valid rows; `rows` is the place of each row in the record batch.
+
+    interests: whether what the events are about is wanted.
+    """
     candidates, names = events.candidates, events.names
     keep = slice(None) if np.count_nonzero(valid) == len(valid) else valid.nonzero()[0]
     ids = texts(events.ids)
@@ -153,7 +156,7 @@ def select(events: DecodedEvents, rows: I64, valid: Bool) -> EventPart:
         link_event=link_event,
         link_identity=link_identity,
         links=links,
-        mentions=_mentions(events, valid),
+        mentions=_mentions(events, valid) if interests else NO_MENTIONS,
         code=None if events.code is None else events.code[keep],
     )
 

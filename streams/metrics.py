@@ -55,8 +55,26 @@ class Metrics:
             "shared_identities",
             "Identities that began to link too many people: their links no longer count.", (),
         )  # fmt: skip
+        self._verify()
         self._learner()
         self._models()
+
+    def _verify(self) -> None:
+        self.verify_checked = self._counter(
+            "verify_checked", "Identities whose rows were compared with the log.", ()
+        )
+        self.verify_mismatched = self._counter(
+            "verify_mismatched", "Identities whose rows were not what the log says.", ()
+        )
+        self.verify_uncheckable = self._counter(
+            "verify_uncheckable",
+            "Identities that could not be compared: records of them are no longer in the log.", (),
+        )  # fmt: skip
+        self.verify_mismatch_rate = self._gauge(
+            "verify_mismatch_rate",
+            "Share of the identities compared that were not what the log says, of the last pass "
+            "through each partition of this worker; anything but 0 is an error.", (),
+        )  # fmt: skip
 
     def _learner(self) -> None:
         per_model = ("model",)

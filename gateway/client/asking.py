@@ -30,7 +30,11 @@ Who = tuple[str, str]
 
 
 def profile(
-    who: Who, fields: Iterable[str] | None, at: int | None, fresh: bool
+    who: Who,
+    fields: Iterable[str] | None,
+    at: int | None,
+    fresh: bool,
+    policy: str | None = None,
 ) -> Asked[Profile | None]:
     """One profile."""
     parameters: Parameters = {}
@@ -40,6 +44,8 @@ def profile(
         parameters["at"] = str(at)
     if fresh:
         parameters["fresh"] = "true"
+    if policy is not None:
+        parameters["merge_policy"] = policy
     return Asked("GET", _of("profiles", who), parameters, none=True)
 
 
@@ -58,7 +64,11 @@ def similar(who: Who, limit: int, by: str | None) -> Asked[Similar | None]:
 
 
 def lookup(
-    people: Iterable[Who], fields: Iterable[str] | None, at: int | None, fresh: bool
+    people: Iterable[Who],
+    fields: Iterable[str] | None,
+    at: int | None,
+    fresh: bool,
+    policy: str | None = None,
 ) -> Asked[list[Profile | None]]:
     """Many profiles."""
     body: dict[str, Any] = {"people": [{"namespace": n, "id": i} for n, i in people]}
@@ -68,6 +78,8 @@ def lookup(
         body["at"] = at
     if fresh:
         body["fresh"] = True
+    if policy is not None:
+        body["merge_policy"] = policy
     return _sent("POST", "/v1/profiles/lookup", body, _member("profiles"))
 
 

@@ -56,12 +56,14 @@ class AsyncClient:
         fields: Iterable[str] | None = None,
         at: int | None = None,
         fresh: bool = False,
+        policy: str | None = None,
     ) -> Profile | None:
         """The profile of a person by any identity; None if nothing is known.
 
-        fresh: with scores made anew, for `at` or for where event time stands.
+        fresh: with scores made anew, for `at` or for where event time stands. policy: name of a
+        merge policy; None: the default one.
         """
-        return await self._ask(asking.profile((namespace, id), fields, at, fresh))
+        return await self._ask(asking.profile((namespace, id), fields, at, fresh, policy))
 
     async def profiles(
         self,
@@ -69,9 +71,10 @@ class AsyncClient:
         fields: Iterable[str] | None = None,
         at: int | None = None,
         fresh: bool = False,
+        policy: str | None = None,
     ) -> list[Profile | None]:
         """Profiles of many (namespace, id), in their order."""
-        return await self._ask(asking.lookup(people, fields, at, fresh))
+        return await self._ask(asking.lookup(people, fields, at, fresh, policy))
 
     async def affinities(
         self, namespace: str, id: str, at: int | None = None

@@ -56,12 +56,14 @@ class Client:
         fields: Iterable[str] | None = None,
         at: int | None = None,
         fresh: bool = False,
+        policy: str | None = None,
     ) -> Profile | None:
         """The profile of a person by any identity; None if nothing is known.
 
-        fresh: with scores made anew, for `at` or for where event time stands.
+        fresh: with scores made anew, for `at` or for where event time stands. policy: name of a
+        merge policy; None: the default one.
         """
-        return self._ask(asking.profile((namespace, id), fields, at, fresh))
+        return self._ask(asking.profile((namespace, id), fields, at, fresh, policy))
 
     def profiles(
         self,
@@ -69,9 +71,10 @@ class Client:
         fields: Iterable[str] | None = None,
         at: int | None = None,
         fresh: bool = False,
+        policy: str | None = None,
     ) -> list[Profile | None]:
         """Profiles of many (namespace, id), in their order."""
-        return self._ask(asking.lookup(people, fields, at, fresh))
+        return self._ask(asking.lookup(people, fields, at, fresh, policy))
 
     def affinities(
         self, namespace: str, id: str, at: int | None = None

@@ -80,7 +80,7 @@ async def look_up(request: Request, caller: Querying) -> Response:
     if faults:
         raise Problem(422, "not all of these can be identities", faults)
     fields = None if lookup.fields is None else tuple(lookup.fields)
-    wanted = Wanted(fields, lookup.at, lookup.fresh)
+    wanted = Wanted(fields, lookup.at, lookup.fresh, lookup.merge_policy)
     people = [(person.namespace, person.id) for person in lookup.people]
     answers = await context.profiles.many(caller, people, wanted)
     context.audit.read(caller.key, [answer.profile_id for answer in answers], wanted.fields)

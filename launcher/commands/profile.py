@@ -47,13 +47,17 @@ def get(
             "or `now` for the clock.",
         ),
     ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option("--policy", metavar="NAME", help="Merge policy: see `afflux policies list`."),
+    ] = None,
 ) -> None:
     """Show the live profile of a person: attributes, facts, interests, scores and their reasons.
 
     Exit code 1 where nothing is known of this identity.
     """
     names = [name.strip() for name in fields.split(",") if name.strip()] if fields else None
-    found = _read(namespace, id, names, fresh, None if at is None else _moment(at))
+    found = _read(namespace, id, names, fresh, None if at is None else _moment(at), policy)
     if found is None:
         report(f"nothing is known of {namespace}:{id}")
         raise typer.Exit(NOT_FOUND)
@@ -118,14 +122,19 @@ def _moment(text: str) -> int:
 
 
 def _read(
-    namespace: str, id: str, names: list[str] | None, fresh: bool, at: int | None
+    namespace: str,
+    id: str,
+    names: list[str] | None,
+    fresh: bool,
+    at: int | None,
+    policy: str | None,
 ) -> Profile | None:
     from models.scoring import scorer_of
     from profile_store import ProfileStore
 
     with ProfileStore(redis_options(with_redis()), scorer_of) as store:
         try:
-            return store.get(namespace, id, names, at=at, fresh=fresh)
+            return store.get(namespace, id, names, policy, at, fresh)
         except ValueError as error:
             raise LauncherError(str(error)) from None
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +17,8 @@ from launcher.settings import Settings
 
 if TYPE_CHECKING:
     from launcher.planes import Parts
+    from streams.metrics import Metrics
+    from streams.ports import Plane
     from streams.settings import StreamSettings
 
 log = logging.getLogger("afflux.worker")
@@ -55,9 +59,33 @@ async def _work(settings: Settings, streams: StreamSettings) -> int:
     try:
         if not await _set_up(parts, settings.partitions, stop):
             return 0
-        return await run_worker(streams, parts.planes, metrics=metrics, stop=stop, signals=False)
+        async with _verified(settings, parts, metrics) as planes:
+            return await run_worker(streams, planes, metrics=metrics, stop=stop, signals=False)
     finally:
         await parts.close()
+
+
+@asynccontextmanager
+async def _verified(
+    settings: Settings, parts: Parts, metrics: Metrics
+) -> AsyncIterator[Mapping[str, Plane]]:
+    """The planes; where it is asked for, what the enrich plane serves is looked at beside them."""
+    rate = settings.verify.records_per_s
+    if not rate or "enrich" not in parts.planes:
+        yield parts.planes
+        return
+    from launcher.verifying import Verifier
+    from streams.verify.background import BackgroundCheck, Owner
+
+    owner = Owner(parts.planes["enrich"])
+    verifier = Verifier(settings, parts.catalog, parts.store)
+    background = BackgroundCheck(owner, verifier.check_some, rate, metrics)
+    running = asyncio.create_task(background.run())
+    try:
+        yield {**parts.planes, "enrich": owner}
+    finally:
+        background.end()
+        await running
 
 
 async def _set_up(parts: Parts, partitions: int, stop: asyncio.Event) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from launcher.data.shape import DataSet
 from streams.encoding import contract_schema, encode_event_columns
@@ -29,10 +30,14 @@ def to_contract(data: DataSet, shape: pa.Schema) -> pa.RecordBatch:
         "timestamp": column["timestamp"],
         "eventType": column["type"],
         "identityMap": _identities(data.namespace, column["person"]),
-        "commerce": _commerce(column),
+        "commerce": _commerce(column, data.currency),
         "productListItems": _lines(column["items"]),
         "marketing": _struct(
-            {"campaignGroup": column["campaign_group"], "campaignName": column["campaign"]}
+            {
+                "campaignGroup": column["campaign_group"],
+                "campaignName": column["campaign"],
+                "trackingCode": column["code"],
+            }
         ),
     }
     if column["page"].null_count < rows:
@@ -60,14 +65,14 @@ def _identities(namespace: str, person: pa.Array) -> pa.Array:
     return pa.MapArray.from_arrays(_each(rows), _constant(namespace, rows), lists)
 
 
-def _commerce(column: dict[str, pa.Array]) -> pa.Array:
-    order = column["order"]
-    total = {
-        "purchaseID": order,
-        "priceTotal": column["total"],
-        "currencyCode": _constant("USD", len(order), order.is_null()),
-    }
-    return _struct({"order": _struct(total), "promotionID": column["promotion"]})
+def _commerce(column: dict[str, pa.Array], currency: str | None) -> pa.Array:
+    order, total = column["order"], column["total"]
+    nothing = pc.and_(order.is_null(), total.is_null())
+    code = pa.nulls(len(order), pa.string())
+    if currency is not None:
+        code = _constant(currency, len(order), nothing)
+    parts = {"purchaseID": order, "priceTotal": total, "currencyCode": code}
+    return _struct({"order": _struct(parts), "promotionID": column["promotion"]})
 
 
 def _web(column: dict[str, pa.Array]) -> pa.Array:

@@ -40,11 +40,21 @@ class Block:
     """How much of the file is read with it, 0 to 1."""
 
 
+Broken = Callable[[int, str], None]
+"""Hears the number of a CSV row that has not as many fields as the head, and what is wrong."""
+
+
 def blocks(
-    path: Path, form: str | None, delimiter: str, columns: Mapping[str, str], texts: Sequence[str]
+    path: Path,
+    form: str | None,
+    delimiter: str,
+    columns: Mapping[str, str],
+    texts: Sequence[str],
+    broken: Broken | None = None,
 ) -> Iterator[Block]:
     """All rows. columns: what names them -> column. texts: columns wanted as text in JSON.
 
+    broken: who hears of broken rows of a CSV, which are then left out; without it they stop.
     Raises FileError where the file cannot be read or lacks a column.
     """
     try:
@@ -58,7 +68,7 @@ def blocks(
     read = {"csv": _csv, "parquet": _parquet, "jsonl": _json}[form or form_of(path)]
     first, names = 1, list(dict.fromkeys(columns.values()))
     try:
-        for table, share in read(path, size, delimiter, columns, texts):
+        for table, share in read(path, size, delimiter, columns, texts, broken):
             if table.num_rows:
                 yield Block(first, _picked(table, names), table.num_rows, share)
                 first += table.num_rows
@@ -87,7 +97,12 @@ Tables = Iterator[tuple[Any, float]]
 
 
 def _csv(
-    path: Path, size: int, delimiter: str, columns: Mapping[str, str], texts: Sequence[str]
+    path: Path,
+    size: int,
+    delimiter: str,
+    columns: Mapping[str, str],
+    texts: Sequence[str],
+    broken: Broken | None,
 ) -> Tables:
     names = _header(path, delimiter)
     _check(path, names, columns, delimiter)
@@ -97,7 +112,11 @@ def _csv(
         reader = pa_csv.open_csv(
             stream,
             read_options=pa_csv.ReadOptions(use_threads=False, block_size=BLOCK),
-            parse_options=pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            parse_options=pa_csv.ParseOptions(
+                delimiter=delimiter,
+                newlines_in_values=True,
+                invalid_row_handler=None if broken is None else _leave_out(broken),
+            ),
             convert_options=pa_csv.ConvertOptions(
                 include_columns=kept, column_types=dict.fromkeys(kept, pa.string()),
                 strings_can_be_null=True, null_values=[""],
@@ -105,6 +124,14 @@ def _csv(
         )  # fmt: skip
         for batch in reader:
             yield batch, raw.tell() / size
+
+
+def _leave_out(broken: Broken) -> Callable[[Any], str]:
+    def handle(row: Any) -> str:
+        broken(row.number or 0, f"{row.actual_columns} fields, the head has {row.expected_columns}")
+        return "skip"
+
+    return handle
 
 
 def _header(path: Path, delimiter: str) -> list[str]:
@@ -148,7 +175,12 @@ def _check(path: Path, names: Sequence[str], columns: Mapping[str, str], delimit
 
 
 def _parquet(
-    path: Path, size: int, delimiter: str, columns: Mapping[str, str], texts: Sequence[str]
+    path: Path,
+    size: int,
+    delimiter: str,
+    columns: Mapping[str, str],
+    texts: Sequence[str],
+    broken: Broken | None,
 ) -> Tables:
     file = pq.ParquetFile(path)
     _check(path, _paths(file.schema_arrow), columns, "")
@@ -159,7 +191,12 @@ def _parquet(
 
 
 def _json(
-    path: Path, size: int, delimiter: str, columns: Mapping[str, str], texts: Sequence[str]
+    path: Path,
+    size: int,
+    delimiter: str,
+    columns: Mapping[str, str],
+    texts: Sequence[str],
+    broken: Broken | None,
 ) -> Tables:
     line, seen = 1, False
     with path.open("rb") as raw, unpacked(raw, path) as stream:

@@ -43,7 +43,8 @@ class Times:
             raise ValueFault(
                 f"row {first + row:,}: {array[row].as_py()!r} in column {self._column!r} would be "
                 f"a time before 1975 or after 2099",
-                hint="is `format: epoch_s` or `epoch_ms` under `time` in the mapping right?",
+                "is `format: epoch_s` or `epoch_ms` under `time` in the mapping right?",
+                "time_range",
             )
         return np.asarray(ms, np.int64)
 
@@ -70,7 +71,9 @@ class Times:
         values = values * 1000 if form == "epoch_s" else values
         if not np.isfinite(values).all():
             row = int(np.flatnonzero(~np.isfinite(values))[0])
-            raise ValueFault(f"row {first + row:,}: no time in column {self._column!r}")
+            raise ValueFault(
+                f"row {first + row:,}: no time in column {self._column!r}", code="no_time"
+            )
         return pa.array(np.rint(values).astype(np.int64))
 
     def _texts(self, texts: Any, first: int) -> Any:
@@ -97,7 +100,8 @@ class Times:
                 f"mixed time zones in column {self._column!r}: row {row:,} has "
                 f"{'a' if with_zone else 'no'} zone ({text!r}), row {first + other:,} has "
                 f"{'none' if with_zone else 'one'} ({texts[other].as_py()!r})",
-                hint="write all of them with a zone, or all without and `zone:` in the mapping",
+                "write all of them with a zone, or all without and `zone:` in the mapping",
+                "mixed_zones",
             )
         zone = "UTC" if with_zone else None
         read = self._each(lambda part: _cut(part.cast(pa.timestamp("ns", zone))), texts, first)
@@ -141,7 +145,9 @@ class Times:
             forms = " or ".join(f'"{form}"' for form in fits)
             hint = f"it could be {forms}: `format:` under `time` takes one, or a list of several"
             hint += f" beside {', '.join(given)}" if given else ""
-        return ValueFault(f"row {row:,}: {text!r} in column {self._column!r} is not {known}", hint)
+        return ValueFault(
+            f"row {row:,}: {text!r} in column {self._column!r} is not {known}", hint, "time_format"
+        )
 
 
 def _cut(times: Any) -> Any:

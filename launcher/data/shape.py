@@ -32,6 +32,7 @@ EVENTS = pa.schema(
         "items": pa.list_(ITEM),
         "campaign": pa.string(),
         "campaign_group": pa.string(),
+        "code": pa.string(),
         "promotion": pa.string(),
         "page": pa.string(),
         "section": pa.string(),
@@ -57,6 +58,7 @@ class DataSet:
     namespace: str
     events: pa.Table
     attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    currency: str | None = "USD"
 
     def head(self, events: int | None) -> DataSet:
         """The first `events` events, with the attributes of all people."""
@@ -64,7 +66,7 @@ class DataSet:
             return self
         return DataSet(
             self.name, self.title, self.note, self.namespace, self.events.slice(0, events),
-            self.attributes,
+            self.attributes, self.currency,
         )  # fmt: skip
 
 

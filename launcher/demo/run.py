@@ -98,6 +98,6 @@ def _learning(events: int) -> dict[str, str]:
     behind = min(_LARGEST_LAG, max(100, events // 20))
     return {
         "AFFLUX_LEARN_MAX_BEHIND": str(behind),
-        "AFFLUX_LEARN_PUBLISH_EXAMPLES": str(behind // 4),
+        "AFFLUX_LEARN_PUBLISH_EXAMPLES": str(behind // 2),
         "AFFLUX_LEARN_PUBLISH_S": "1",
     }

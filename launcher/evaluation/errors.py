@@ -24,6 +24,13 @@ class FileError(LauncherError):
 
 
 class ValueFault(LauncherError):
-    """A row has a value that cannot be meant."""
+    """A row has a value that cannot be meant.
+
+    code: names what is wrong with the one row; empty where no row of the column can be read.
+    """
 
     exit_code = 6
+
+    def __init__(self, message: str, hint: str = "", code: str = "") -> None:
+        super().__init__(message, hint)
+        self.code = code

@@ -29,6 +29,7 @@ def mapping_text(found: Proposal) -> str:
         f"# What the columns of {sample.path.name} mean, guessed from {of} of its rows",
         f"# ({sample.rows:,}). Look at what is less than certain, then try it:",
         f"#   afflux evaluate {sample.path.name} --mapping mapping.yml",
+        f"#   afflux ingest {sample.path.name} --mapping mapping.yml",
         "# Every key is described in docs/evaluate.md.",
     ]
     for key in _ORDER:

@@ -19,4 +19,5 @@ def cut(batch: Batch, base: int, end: int) -> Batch:
         events=batch.events.take(np.arange(first, last)),
         controls=[c for c in batch.controls if base <= c.offset < end],
         rejected=[r for r in batch.rejected if base <= r.offset < end],
+        numbered=None if batch.numbered is None else batch.numbered.between(base, end),
     )

@@ -20,7 +20,6 @@ from afflux.names import AffluxError, Identity
 from afflux.outcome import Batch
 from afflux.position import FENCE
 from afflux.scoring import Scorer
-from afflux.step import StepSettings
 from profile_store.contract import ShardStore
 from streams.abandoned import abandon
 from streams.bad_share import BadShare
@@ -103,13 +102,6 @@ class EnrichPlane:
         self._monotonic = monotonic
         self._wall_ms = wall_ms
         self._announcer = Announcer(catalog, delivery, settings.secret, settings.partitions)
-        step_settings = StepSettings(
-            shards=settings.shards,
-            skew_ms=settings.skew_ms,
-            edge_refresh_ms=settings.edge_refresh_ms,
-            silence=settings.silence,
-            expiry=settings.expiry,
-        )
         planner = CommitPlanner(catalog, encode_training_examples, encode_control, nonce)
         fetcher = RowFetcher(store, catalog, settings.shards)
         self._rules = audiences or NoAudiences()
@@ -124,7 +116,7 @@ class EnrichPlane:
         stage = AudienceStage(catalog, self._rules, self._feeds)
         self._advancer = Advancer(
             store, catalog, planner, fetcher, self._last_word,
-            settings.shards, settings.commit_rows, step_settings,
+            settings.shards, settings.commit_rows, settings.step,
             SharedIdentities(metrics or Metrics()), stage, self._feeds,
         )  # fmt: skip
         self._ticks = IdleTicks(

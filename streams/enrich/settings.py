@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from afflux.limits import Expiry, Silence
+from afflux.limits import Expiry, Silence, StepSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +39,14 @@ class EnrichSettings:
     """When scores of people without events are made anew."""
     expiry: Expiry = field(default_factory=Expiry)
     """What is forgotten of people who stay away."""
+
+    @property
+    def step(self) -> StepSettings:
+        """What a step goes by, and whoever tells again what it did."""
+        return StepSettings(
+            shards=self.shards,
+            skew_ms=self.skew_ms,
+            edge_refresh_ms=self.edge_refresh_ms,
+            silence=self.silence,
+            expiry=self.expiry,
+        )

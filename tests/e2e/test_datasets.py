@@ -12,7 +12,7 @@ import pytest
 
 from runtime_cli import Up, afflux, until
 
-pytestmark = [pytest.mark.embedded, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.embedded, pytest.mark.slow, pytest.mark.timeout(600)]
 
 START = 1_760_000_000_000
 
@@ -71,6 +71,27 @@ def test_a_data_set_from_its_making_to_its_end(stack: Up) -> None:
     run(stack, "produce", "-", "--into", "attributes", stdin=record(3, city="Ulm"))
     until(lambda: attributes(stack) == {"tier": "gold", "city": "Ulm"}, 60)
 
+    run(stack, "produce", "-", "--into", "attributes", stdin=record(4, city="Ulm", tier="tin"))
+    until(lambda: attributes(stack)["tier"] == "tin")
+    ranked = afflux(
+        "profile", "get", "email", "ada@example.org", "--json", "--policy", "dataset-precedence",
+        cwd=stack.folder,
+    )  # fmt: skip
+    assert json.loads(ranked.stdout)["attributes"] == {"tier": "gold", "city": "Ulm"}
+    order = ("--attributes", "dataSetPrecedence", "--order", "loyalty,attributes")
+    run(stack, "policies", "create", "loyal", *order)
+    run(stack, "policies", "default", "loyal")
+    assert attributes(stack)["tier"] == "gold"
+    kept = afflux("policies", "delete", "loyal", cwd=stack.folder)
+    assert "loyal is the default" in kept.stderr
+    run(stack, "policies", "default", "timestamp-ordered")
+    run(stack, "policies", "delete", "loyal")
+    lines = run(stack, "policies", "list", "--json").stdout.splitlines()
+    by_default = [one["name"] for one in map(json.loads, lines) if one["default"]]
+    assert by_default == ["timestamp-ordered"]
+    no = afflux("profile", "get", "email", "x", "--policy", "loyal", cwd=stack.folder)
+    assert "there is no merge policy loyal; there are: timestamp-ordered" in no.stderr
+
     one = until(lambda: (d := described(stack, "loyalty"))["behind"] == 0 and d)
     assert (one["accepted"], one["rejected"], one["records"]) == (1, 0, 1)
     assert (one["newest"], one["ttl_days"], one["precedence"]) == (START + 2, 365, 200)
@@ -95,7 +116,7 @@ def test_a_data_set_from_its_making_to_its_end(stack: Up) -> None:
         )
     )
     assert "data set loyalty is deleted, with 1 rows" in gone.stdout
-    until(lambda: attributes(stack) == {"city": "Ulm"})
+    until(lambda: attributes(stack) == {"city": "Ulm", "tier": "tin"})
     unknown = afflux("datasets", "describe", "loyalty", cwd=stack.folder)
     assert "there is no data set loyalty; there are: events, attributes" in unknown.stderr
     run(stack, "produce", "-", "--into", "attributes", stdin=record(9, city="Bonn"))

@@ -9,6 +9,7 @@ import pytest
 from crash_checks import check
 from crash_cluster import ClusterSite
 from crash_nursery import Nursery
+from crash_verify import verify
 from runtime_broker import Broker
 from store_cluster import needs_cluster, six_nodes
 
@@ -40,7 +41,12 @@ def test_a_worker_on_a_cluster_that_changes(
         homes = [cluster.owner(slot) for slot in slots]
         for slot, home in zip(slots, homes, strict=True):
             cluster.move(slot, next(other for other in homes if other != home))
+        verified = [verify(site, seed=seed) for seed in range(2)]  # while it folds, and behind
         site.settle(life, 90)
+        verified.append(verify(site))
+        assert [report.differences for report in verified] == [[], [], []]
+        assert verified[-1].checked > 60
+        assert verified[-1].unsettled == 0
         assert "Traceback" not in life.log, life.log
         assert "Redis at" in life.log, "the killed master was noticed"
         life.stop()

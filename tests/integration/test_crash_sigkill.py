@@ -6,6 +6,7 @@ import pytest
 
 from crash_checks import check
 from crash_site import Site
+from crash_verify import verify
 
 pytest_plugins = ["crash_fixtures"]
 
@@ -25,13 +26,21 @@ def test_sigkill_on_the_embedded_broker(embedded_site: Site) -> None:
 
 def run(site: Site, kills: int) -> None:
     """Kill in every season, then finish and compare."""
-    for _ in range(kills):
+    for n in range(kills):
         site.produce_season()
-        site.kill_on_the_way(site.start())
+        life = site.start()
+        site.wait_progress(life, site.progress() + 20)
+        if n % 3 == 0:
+            assert verify(site, most=40).differences == [], "while it folds"
+        site.produce_season(200)
+        site.kill_on_the_way(life)
     site.produce_season(100)
     site.finish()
     found = check(site)
     print(site.killed_on_the_way, "kills on the way:", found)
+    everybody = verify(site)
+    assert everybody.differences == []
+    assert everybody.checked > 60
     assert site.killed_on_the_way > kills / 2
     assert found.examples > 100
     assert found.derived > 20

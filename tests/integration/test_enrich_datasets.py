@@ -2,118 +2,40 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
 
 from afflux.datasets import Declaration
 from afflux.limits import DAY_MS
+from afflux.merge_policy import MergePolicy
 from afflux.names import Dataset
-from afflux.outcome import Control
-from afflux.position import Position
-from core_cases import CATALOG
-from enrich_rig import SECRET, START, Logged, Logs, Worker
+from dataset_rig import SHARDS, DatasetSite
+from enrich_rig import START
 from launcher.dataset_desk import counted, in_kafka
 from memory_link import MemoryLink
 from profile_store import AsyncProfileStore
-from profile_store.dataset_definitions import Datasets
-from profile_store.dataset_store import DatasetShelf
-from profile_store.installation import Installation, ensure_installation
+from profile_store.dataset_definitions import UnknownPolicy
 from profile_store.keys import Keys
-from profile_store.memory import MemoryShardStore
-from streams.control_codec import encode_control
-from streams.control_signing import SIGNATURE, sign
-from streams.dataset_source import DeclaredDatasets
-from streams.encoding import encode_attributes, encode_events
 from streams.ports import TopicsChanged
 
-SHARDS = 4
 CRM = Declaration(Dataset("crm"), "record", "crm-records", 0, precedence=200)
 WEB = Declaration(Dataset("web"), "record", "web-records", 0, fields={"city": "string"})
 
 
-class Site:
-    """One worker, one store, one partition."""
-
-    def __init__(self) -> None:
-        self.store = MemoryShardStore(SHARDS)
-        self.shelf = DatasetShelf(MemoryLink(self.store))
-        self.logs = Logs(1)
-        self.source = DeclaredDatasets(self.shelf)
-        self.worker = Worker(self.store, self.logs, SHARDS, "w", datasets=self.source)
-        self.reader = AsyncProfileStore(link=MemoryLink(self.store))
-
-    async def declare(self, change: object) -> Datasets:
-        """What a function makes of the declarations is stored, and seen by the worker."""
-        found = await self.shelf.datasets()
-        after: Datasets = change(Datasets.decode(found))  # type: ignore[operator]
-        assert await self.shelf.swap_datasets(found, after.encode())
-        await self.source.refresh()
-        self.logs.more = [one.topic for one in after.by_number if not one.built_in]
-        return after
-
-    async def start(self) -> None:
-        """The worker owns the partition."""
-        await ensure_installation(self.store, Installation.of(CATALOG, SHARDS, 1))
-        await self.worker.own([0])
-
-    def record(self, topic: str, who: str, at: int, **values: str | int) -> None:
-        """A whole record of attributes."""
-        space, _, id = who.partition(":")
-        row = {"timestamp": START + at, "identityMap": {space: [{"id": id}]}, "attributes": values}
-        value = encode_attributes([row])[0]
-        self.logs.append(topic, Logged(who.encode(), value, START + at))
-
-    def event(self, who: str, at: int, *others: str) -> None:
-        """A purchase."""
-        identities: dict[str, list[dict[str, object]]] = {}
-        for name in (who, *others):
-            space, _, id = name.partition(":")
-            identities.setdefault(space, []).append({"id": id, "primary": name == who})
-        row = {
-            "_id": f"e{at}", "timestamp": START + at, "eventType": "commerce.purchases",
-            "identityMap": identities,
-            "commerce": {"order": {"purchaseID": "o", "priceTotal": 10.0}},
-        }  # fmt: skip
-        self.logs.append(
-            "experience-events", Logged(who.encode(), encode_events([row])[0], START + at)
-        )
-
-    def delete(self, who: str, at: int) -> None:
-        """Somebody asks to be forgotten."""
-        control = Control("delete", -1, START + at, START + at, who.encode(), 0, None, "ask")  # type: ignore[arg-type]
-        value = encode_control(control)
-        signature = sign(SECRET, "experience-events", 0, who.encode(), value)
-        headers = ((SIGNATURE, signature),)
-        self.logs.append("experience-events", Logged(who.encode(), value, START + at, headers))
-
-    async def positions(self) -> dict[int, Position]:
-        """Of all shards."""
-        found = await self.store.positions(range(SHARDS))
-        return {s: Position.decode(data) for s, data in enumerate(found) if data}
-
-    def rows(self, dataset: str) -> dict[bytes, dict[str, object]]:
-        """Stored attributes of a data set, by key."""
-        end = b":" + dataset.encode()
-        return {
-            key: json.loads(value)
-            for key, value in self.store.data.items()
-            if key[:2] == b"a:" and key.endswith(end) and isinstance(value, bytes)
-        }
-
-
 @pytest.fixture
-async def site() -> Site:
+async def site() -> DatasetSite:
     """With the data sets crm and web beside the built-in ones."""
-    made = Site()
+    made = DatasetSite()
     await made.declare(lambda found: found.created(CRM).created(WEB))
     await made.start()
     return made
 
 
-async def test_each_data_set_has_rows_of_its_own_and_they_are_merged_when_read(site: Site) -> None:
-    """Of two values of a name the later one, whichever data set has it; names of all of them."""
+async def test_each_data_set_has_rows_of_its_own_and_they_are_merged_when_read(
+    site: DatasetSite,
+) -> None:
+    """Merged when read: of two values of a name the later one; names of all of them."""
     site.record("profile-attributes", "crm:1", 5, city="Ulm", age=30)
     site.record("crm-records", "crm:1", 9, city="Köln", tier="gold")
     site.record("web-records", "crm:1", 7, city="Bonn")
@@ -124,7 +46,7 @@ async def test_each_data_set_has_rows_of_its_own_and_they_are_merged_when_read(s
     assert profile.attributes == {"city": "Köln", "age": 30, "tier": "gold"}
 
 
-async def test_counts_of_each_data_set_are_exact(site: Site) -> None:
+async def test_counts_of_each_data_set_are_exact(site: DatasetSite) -> None:
     """Accepted, rejected by a declared field, what is left to fold, and the newest time."""
     site.event("crm:1", 1)
     site.event("crm:2", 2)
@@ -150,7 +72,7 @@ async def test_counts_of_each_data_set_are_exact(site: Site) -> None:
     assert letters == [("web-records", "/attributes/city"), ("web-records", "/attributes/town")]
 
 
-async def test_a_disabled_data_set_is_passed_and_counted(site: Site) -> None:
+async def test_a_disabled_data_set_is_passed_and_counted(site: DatasetSite) -> None:
     """What was folded stays, what comes meanwhile does not, what comes after enabling does."""
     site.record("crm-records", "crm:1", 1, tier="gold")
     await site.worker.drain()
@@ -169,7 +91,7 @@ async def test_a_disabled_data_set_is_passed_and_counted(site: Site) -> None:
     assert not site.worker.dead_letters.found
 
 
-async def test_events_can_be_disabled_and_deletes_go_on(site: Site) -> None:
+async def test_events_can_be_disabled_and_deletes_go_on(site: DatasetSite) -> None:
     """No event is folded and W stands still; whoever asks to be forgotten is."""
     site.event("crm:1", 1)
     site.record("crm-records", "crm:1", 1, tier="gold")
@@ -185,7 +107,7 @@ async def test_events_can_be_disabled_and_deletes_go_on(site: Site) -> None:
     assert await site.reader.get("crm", "1") is None
 
 
-async def test_a_delete_removes_the_rows_of_every_data_set(site: Site) -> None:
+async def test_a_delete_removes_the_rows_of_every_data_set(site: DatasetSite) -> None:
     """Also those that come later and are not newer than the delete."""
     for topic in ("profile-attributes", "crm-records", "web-records"):
         site.record(topic, "crm:1", 5, city="Ulm")
@@ -200,7 +122,7 @@ async def test_a_delete_removes_the_rows_of_every_data_set(site: Site) -> None:
     assert all(b":crm:2:" in key for key in left)
 
 
-async def test_a_new_data_set_is_read_by_another_consumer(site: Site) -> None:
+async def test_a_new_data_set_is_read_by_another_consumer(site: DatasetSite) -> None:
     """The running one goes on with its topics; the next has the new one, from its start."""
     site.record("crm-records", "crm:1", 1, tier="gold")
     await site.worker.drain()
@@ -210,15 +132,14 @@ async def test_a_new_data_set_is_read_by_another_consumer(site: Site) -> None:
     with pytest.raises(TopicsChanged, match="erp-records"):
         await site.worker.plane.tick()
     assert site.worker.plane.topics[-1] == "erp-records"
-    await site.worker.plane.revoked([0])
-    await site.worker.own([0])
+    await site.again()
     await site.worker.drain()
     profile = await site.reader.get("crm", "1")
     assert profile is not None
     assert profile.attributes == {"tier": "gold", "erp": 1}
 
 
-async def test_a_deleted_data_set_leaves_nothing_in_profiles(site: Site) -> None:
+async def test_a_deleted_data_set_leaves_nothing_in_profiles(site: DatasetSite) -> None:
     """Its rows go, others stay; a later one of the same name starts anew."""
     site.record("crm-records", "crm:1", 1, tier="gold")
     site.record("web-records", "crm:1", 1, city="Bonn")
@@ -227,23 +148,21 @@ async def test_a_deleted_data_set_leaves_nothing_in_profiles(site: Site) -> None
     await site.declare(lambda found: found.switched("crm", False, 0).deleted("crm", 10_000))
     assert await site.shelf.forget(Keys(SHARDS), crm.name) == 1
     assert (len(site.rows("crm")), len(site.rows("web"))) == (0, 1)
-    await site.worker.plane.revoked([0])
-    await site.worker.own([0])
+    await site.again()
     await site.worker.drain()
     profile = await AsyncProfileStore(link=MemoryLink(site.store)).get("crm", "1")
     assert profile is not None
     assert profile.attributes == {"city": "Bonn"}
 
 
-async def test_values_that_are_too_old_are_not_shown(site: Site) -> None:
+async def test_values_that_are_too_old_are_not_shown(site: DatasetSite) -> None:
     """By event time, where W of the person's partition stands, or as of the time asked for."""
     await site.declare(
         lambda found: found.created(
             replace(CRM, name=Dataset("short"), topic="short-records", ttl_ms=DAY_MS)
         )
     )
-    await site.worker.plane.revoked([0])
-    await site.worker.own([0])
+    await site.again()
     site.record("short-records", "crm:1", 0, mood="good")
     site.record("crm-records", "crm:1", 0, tier="gold")
     site.event("crm:1", 1)
@@ -259,3 +178,54 @@ async def test_values_that_are_too_old_are_not_shown(site: Site) -> None:
         shown.append(await site.reader.get("crm", "1", at=at))
     both, tier = {"tier": "gold", "mood": "good"}, {"tier": "gold"}
     assert [one and one.attributes for one in shown] == [both, tier, both]
+
+
+async def test_policies_are_chosen_by_name_when_read(site: DatasetSite) -> None:
+    """By time, by precedence, by an order, with and without links: rows stay as they are."""
+    site.event("crm:1", 1, "email:x")
+    site.event("email:x", 2)
+    site.record("crm-records", "crm:1", 3, city="Ulm")
+    site.record("web-records", "crm:1", 9, city="Bonn")
+    site.record("profile-attributes", "email:x", 5, city="Köln", age=30)
+    await site.worker.drain()
+    before = dict(site.store.data)
+    web_first = MergePolicy(attributes="dataSetPrecedence", order=(WEB.name, CRM.name))
+    await site.declare(lambda found: found.with_policy("web-first", web_first))
+    seen = {}
+    for name in (None, "timestamp-ordered", "dataset-precedence", "web-first", "unstitched"):
+        one = await site.reader.get("email", "x", policy=name)
+        assert one is not None
+        assert one.engagement is not None
+        seen[name] = one.attributes["city"], one.engagement.events, len(one.identities)
+    assert seen == {
+        None: ("Bonn", 2, 2),
+        "timestamp-ordered": ("Bonn", 2, 2),
+        "dataset-precedence": ("Ulm", 2, 2),
+        "web-first": ("Bonn", 2, 2),
+        "unstitched": ("Köln", 1, 1),
+    }
+    await site.declare(lambda found: found.with_default("dataset-precedence"))
+    one = await site.reader.get("email", "x")
+    assert one is not None
+    assert one.attributes == {"city": "Ulm", "age": 30}
+    assert {k: v for k, v in site.store.data.items() if k != b"afflux:datasets"} == {
+        k: v for k, v in before.items() if k != b"afflux:datasets"
+    }
+    with pytest.raises(UnknownPolicy, match="there are: timestamp-ordered"):
+        await site.reader.get("email", "x", policy="newest")
+
+
+async def test_marks_change_with_the_policy_and_with_time(site: DatasetSite) -> None:
+    """What a cache has under a mark is what a reader would get now."""
+    short = replace(CRM, name=Dataset("short"), topic="short-records", ttl_ms=DAY_MS)
+    await site.declare(lambda found: found.created(short))
+    await site.again()
+    site.record("short-records", "crm:1", 0, mood="good")
+    site.event("crm:1", 1)
+    await site.worker.drain()
+    marks = []
+    for at, policy in ((1, None), (2, None), (DAY_MS, None), (1, "dataset-precedence")):
+        found = await site.reader.find([("crm", "1")], policy=policy, at=START + at)
+        marks += found.marks()
+    assert marks[0] == marks[1]
+    assert len(set(marks)) == 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -128,6 +128,25 @@ def test_choosing_leaves_records_out_and_may_take_them_later(
     second = topics.copy(tmp_path, whole=False).run(_all)
     assert (second.copied, second.there) == (10, 10)
     assert _values(topics.content()) == Counter(f"v{n}".encode() for n in range(20))
+
+
+def test_records_that_come_meanwhile_are_copied_next_time(
+    topics: Topics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is produced while the source is read is not passed over by the note."""
+    topics.fill(0, 100)
+    to_end = TopicReader.batches_to_end
+
+    def slow(self: TopicReader) -> Iterator[list[Record]]:
+        if topics.source in {topic for topic, _ in self.ends}:
+            topics.fill(100, 300)
+        return to_end(self)
+
+    monkeypatch.setattr(TopicReader, "batches_to_end", slow)
+    topics.copy(tmp_path).run(_all)
+    monkeypatch.setattr(TopicReader, "batches_to_end", to_end)
+    topics.copy(tmp_path).run(_all)
+    assert _values(topics.content()) == Counter(f"v{n}".encode() for n in range(300))
 
 
 def test_a_missing_topic_is_named(topics: Topics, tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import redis
 
+from afflux.oracle.interests import Mention
 from enrich_rig import START, Logged, Logs, Worker
 from enrich_workload import delete
-from interest_oracle import Mention
 from profile_store import AsyncProfileStore
 from profile_store.redis_store import RedisShardStore
 from store_people import DAY, NOON, PARTITIONS, SHARDS, fold, known, link, purchase, view

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from afflux.names import Identity
+from afflux.oracle.interests import Mention
 from core_cases import CATALOG
-from interest_oracle import Mention
 from profile_store import AsyncProfileStore, ProfileStore
 from profile_store.contract import RowRequest
 from profile_store.redis_store import RedisShardStore

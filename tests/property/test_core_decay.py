@@ -16,9 +16,9 @@ from afflux.features.channels import CHANNELS, addends
 from afflux.features.contract import Cut
 from afflux.features.decayed import HALF_LIVES, decayed
 from afflux.features.powers import POWERS
+from afflux.oracle.row import Row
 from afflux.workspace import RowFields
 from core_cases import CATALOG
-from oracle_row import Row
 
 DAY = 86_400_000
 T0 = 1_483_228_800_000

@@ -20,10 +20,10 @@ from afflux.interests.rules import POINTS, InterestRules
 from afflux.interests.table import InterestTable
 from afflux.mentions import Subject
 from afflux.names import Identity
+from afflux.oracle.interests import DAY, Interests, Mention
+from afflux.oracle.records import Event
 from core_replay import columns_of
 from core_step import event
-from interest_oracle import DAY, Interests, Mention
-from oracle import Event
 
 RULES = InterestRules((90, 60, 30, 7, 1), (4, 2, 3, 1, 5))
 T0 = 1_483_228_800_000

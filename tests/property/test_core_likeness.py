@@ -14,7 +14,7 @@ from afflux.interests.reading import interests_at
 from afflux.interests.rules import InterestRules
 from afflux.mentions import Subject
 from afflux.names import Identity
-from interest_oracle import DAY, Interests, Mention
+from afflux.oracle.interests import DAY, Interests, Mention
 
 RULES = InterestRules((90, 90, 30, 30, 30), (8, 8, 4, 4, 4))
 T0 = 1_483_228_800_000

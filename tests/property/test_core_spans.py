@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 
+from afflux.oracle.records import Record
 from afflux.outcome import Batch, Control, Fetched, Rejected, StepOutcome
 from afflux.position import Position
 from afflux.shards import murmur2
@@ -15,7 +16,6 @@ from afflux.step import StepSettings, step, step_together
 from core_cases import CATALOG, linear_scorer
 from core_logs import CUTS, LOGS
 from core_replay import Replay, batch_of
-from oracle import Record
 
 SETTINGS = StepSettings(shards=8)
 SCORER = linear_scorer()

@@ -8,11 +8,11 @@ from itertools import cycle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from afflux.oracle.records import Record
 from afflux.step import StepSettings
 from core_cases import CATALOG, linear_scorer
 from core_logs import CUTS, HASH, LOGS
 from core_replay import Replay, batch_of
-from oracle import Record
 
 SETTINGS = StepSettings(shards=8)
 SCORER = linear_scorer()

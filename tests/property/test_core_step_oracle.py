@@ -14,6 +14,8 @@ from afflux.identity import Edges
 from afflux.interests.rules import InterestRules
 from afflux.limits import Expiry, Silence
 from afflux.names import ModelName
+from afflux.oracle.partition import Oracle
+from afflux.oracle.records import Record
 from afflux.outcome import Control
 from afflux.outcomes import Eligible, ModelSpec, Openings, Outcome
 from afflux.scoring import Scorer
@@ -21,7 +23,6 @@ from afflux.step import StepSettings
 from core_cases import CATALOG, linear_scorer
 from core_logs import CUTS, DAY, LOGS
 from core_replay import Replay
-from oracle import Oracle, Record
 
 SETTINGS = StepSettings(shards=8, interests=InterestRules((90, 90, 30, 30, 1), (3, 2, 1, 1, 4)))
 SCORER = linear_scorer()
@@ -128,6 +129,7 @@ def assert_same(replay: Replay, oracle: Oracle) -> None:
     for shard, position in replay.positions.items():
         assert list(position.counters) == oracle.counters[shard]
         assert position.origins == oracle.origins[shard]
+        assert position.sources == oracle.sources[shard]
         assert position.topics[0].watermark == oracle.watermark
         assert replay.closed[shard] == oracle.closed[shard]
         assert replay.early[shard] == oracle.early[shard]

@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from afflux.codes import Code
 from afflux.columns import Kind
 from afflux.limits import DAY_MS
+from afflux.oracle.records import Event, Record
 from afflux.step import StepSettings
 from afflux.volumes import NEW_PEOPLE, UNITS
 from core_cases import CATALOG, linear_scorer
 from core_logs import CUTS, LOGS
 from core_replay import Replay
-from oracle import Event, Record
 
 SETTINGS = StepSettings(shards=8)
 Cell = tuple[int, int, int]

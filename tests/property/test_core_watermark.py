@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from afflux.limits import DAY_MS
+from afflux.oracle.partition import Oracle
+from afflux.oracle.records import Event, Record
 from afflux.outcome import Control
 from afflux.position import NONE_MS, Watermark
 from afflux.step import StepSettings
@@ -16,7 +18,6 @@ from afflux.watermark import after
 from core_cases import CATALOG, columns
 from core_logs import LOGS
 from core_replay import batch_of
-from oracle import Event, Oracle, Record
 
 SETTINGS = StepSettings(shards=8)
 T0 = 1_483_228_800_000

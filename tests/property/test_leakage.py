@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from afflux.catalog import Catalog
 from afflux.columns import Kind
+from afflux.oracle.records import Record
 from afflux.outcomes import Openings
 from afflux.step import StepSettings
 from core_cases import linear_scorer
@@ -28,7 +29,6 @@ from launcher.data.generated import generated
 from launcher.evaluation.engine import Engine, Rules
 from launcher.evaluation.event_log import EventsInMemory
 from models import default_models, discover
-from oracle import Record
 
 SETTINGS = StepSettings(shards=8)
 CATALOGS = [

@@ -97,3 +97,18 @@ def test_an_event_mentions_each_thing_once(many: int) -> None:
         ("SECTION", b"shop", b""),
         ("TAG", b"new", b""),
     ]
+
+
+@pytest.mark.parametrize("codec", ["pyruhvro", "fastavro"])
+def test_without_interests_nothing_else_changes(codec: Any) -> None:
+    """A worker that keeps no interests reads the same columns, and no mentions."""
+    page = {"URL": "https://shop.example/tea", "siteSection": "shop", "tags": ["new"]}
+    row = event(productListItems=[{"SKU": "s1", "name": "Tea"}], web={"webPageDetails": page})
+    values = [framed("ExperienceEvent", {**row, "_id": f"e{i}"}) for i in range(5)]
+    with_them = decoder(codec=codec).events(batch(values))[0].events
+    without = decoder(codec=codec, interests=False).events(batch(values))[0].events
+    assert len(with_them.mentions)
+    assert not len(without.mentions)
+    for name in ("timestamp", "identity", "id_hash", "kind", "amount", "quantity"):
+        np.testing.assert_array_equal(getattr(without, name), getattr(with_them, name))
+    assert without.identities == with_them.identities

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from afflux.codes import Code
 from afflux.names import Identity
+from afflux.oracle.interests import Mention
+from afflux.oracle.records import Event, Record
 from afflux.outcome import Control, Rejected
 from afflux.shards import murmur2
 from core_cases import id_hash
-from interest_oracle import Mention
-from oracle import Event, Record
 
 START = 1_483_228_800_000
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -48,7 +48,14 @@ class Draft:
     lag: int
     mentions: tuple[Mention, ...] = ()
     typed: int = 0
+    number: tuple[bytes, int, int] | None = None
 
+
+NUMBERS = st.sampled_from(
+    [None] * 30
+    + [(source, p, n) for source in (b"a" * 16, b"b" * 16) for p in (0, 1) for n in (0, 1, 5, 9)]
+)
+"""Of a source that counts its records, and sends some of them again."""
 
 TYPES = {
     0: ["acme.demoBooked", "acme.signedOff", "acme.other"],
@@ -83,6 +90,7 @@ DRAFTS = st.builds(
     lag=st.sampled_from([0, 0, 0, 1000, -2 * DAY]),
     typed=st.integers(0, 5),
     mentions=st.lists(THINGS, max_size=6, unique_by=lambda m: (m.subject, m.hash)).map(tuple),
+    number=NUMBERS,
 )
 
 
@@ -110,6 +118,7 @@ def _record(d: Draft, offset: int, now: int, ids: dict[Identity, list[str]]) -> 
             offset, ts, append_time, d.who, HASH[d.who], event_id, id_hash(event_id),
             d.event_kind, d.amount, d.amount / 3, (d.other,) if d.kind == "linked" else (),
             d.mentions, TYPES.get(d.event_kind, [""])[d.typed % len(TYPES.get(d.event_kind, [""]))],
+            d.number,
         )  # fmt: skip
     if d.kind == "tick":
         return Control("tick", offset, ts, append_time, None, HASH[d.other] % 8)

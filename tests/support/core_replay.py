@@ -14,14 +14,15 @@ from afflux.identity import Edges
 from afflux.interests.rules import interested
 from afflux.mentions import MENTION, NO_MENTIONS, Mentions
 from afflux.names import Identity
+from afflux.numbered import Numbered
+from afflux.oracle.interests import Mention
+from afflux.oracle.records import Closed, Early, Event, Record
 from afflux.outcome import Batch, Control, Fetched, Rejected, StepOutcome
 from afflux.position import Position, TopicPosition, Watermark
 from afflux.scoring import Scorer
 from afflux.shards import murmur2
 from afflux.step import StepSettings, step
 from afflux.watermark import after
-from interest_oracle import Mention
-from oracle import Closed, Early, Event, Record
 
 
 class Replay:
@@ -189,6 +190,21 @@ def batch_of(records: Sequence[Record], base: int, end: int, types: EventTypes =
         columns_of(events, types),
         [r for r in records if isinstance(r, Control)],
         [r for r in records if isinstance(r, Rejected)],
+        numbered_of(events),
+    )
+
+
+def numbered_of(events: Sequence[Event]) -> Numbered | None:
+    """The numbers of those that have one, as a decoder would give them."""
+    found = [(e.offset, e.number) for e in events if e.number is not None]
+    if not found:
+        return None
+    names = sorted({(source, partition) for _, (source, partition, _) in found})
+    return Numbered(
+        np.array([offset for offset, _ in found], np.int64),
+        np.array([names.index(n[:2]) for _, n in found], np.int32),
+        names,
+        np.array([n[2] for _, n in found], np.int64),
     )
 
 

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from afflux.columns import Kind
 from afflux.limits import Silence, StepSettings
 from afflux.names import Identity
+from afflux.oracle.interests import Mention
+from afflux.oracle.records import Event, Record
 from afflux.outcome import Control, StepOutcome
 from afflux.shards import murmur2
 from core_cases import CATALOG, id_hash, linear_scorer
 from core_replay import Replay
-from interest_oracle import Mention
-from oracle import Event, Record
 
 SETTINGS = StepSettings(shards=8, silence=Silence(0))
 T0 = 1_483_228_800_000

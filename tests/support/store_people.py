@@ -13,13 +13,13 @@ from afflux.columns import Kind
 from afflux.identity import Edge, Edges
 from afflux.limits import StepSettings
 from afflux.names import ATTRIBUTES, EVENTS, Identity
+from afflux.oracle.interests import Mention
 from afflux.outcome import Batch, Fetched
 from afflux.position import Position, TopicPosition, Watermark
 from afflux.shards import murmur2, shard_of
 from afflux.step import step
 from core_cases import CATALOG, columns, linear_scorer
 from core_replay import mentions_of
-from interest_oracle import Mention
 from profile_store import AsyncProfileStore, Profile
 from profile_store.contract import Commit, RowRequest, ShardStore
 

@@ -11,6 +11,7 @@ from afflux.catalog import Catalog
 from afflux.columns import KIND_OF_EVENT_TYPE, Kind
 from afflux.event_types import FIRST, EventTypes, What
 from afflux.names import ModelName
+from afflux.oracle.records import Event
 from afflux.outcome import Fetched
 from afflux.outcomes import Eligible, Form, ModelSpec, Openings, Outcome
 from afflux.position import Watermark
@@ -18,7 +19,6 @@ from afflux.step import step
 from core_cases import linear_scorer
 from core_replay import Replay, batch_of
 from core_step import ANNA, BEN, DAY, SETTINGS, T0, event, feed, shard
-from oracle import Event
 
 DEMO, LEFT = "acme.demoBooked", "acme.left"
 ANY = Eligible("events")

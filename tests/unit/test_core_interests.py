@@ -12,11 +12,11 @@ from afflux.interests.rules import DEFAULT_RULES, InterestRules
 from afflux.interests.storage import HEAD, full_size
 from afflux.interests.table import InterestTable
 from afflux.mentions import MOST_BYTES, Subject
+from afflux.oracle.interests import Mention
+from afflux.oracle.records import Event
 from afflux.rows import RowError
 from core_replay import columns_of
 from core_step import ANNA, BEN, DAY, T0, event
-from interest_oracle import Mention
-from oracle import Event
 
 TEA, CUP = Mention(Subject.CATEGORY, 1, b"tea"), Mention(Subject.CATEGORY, 2, b"cup")
 

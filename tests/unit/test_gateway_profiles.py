@@ -213,6 +213,26 @@ async def test_models_and_their_quality(gateway: Rig, http: httpx.AsyncClient) -
     assert (await http.get("/v1/models/nothing")).status_code == 404
 
 
+async def test_a_merge_policy_is_chosen_by_name(http: httpx.AsyncClient) -> None:
+    """An ETag of its own for each; in a lookup, too; what there is not is named."""
+    path = "/v1/profiles/email/ann%40example.org"
+    usual = await http.get(path)
+    alone = await http.get(f"{path}?merge_policy=unstitched")
+    ranked = await http.get(f"{path}?merge_policy=dataset-precedence")
+    unknown = await http.get(f"{path}?merge_policy=newest")
+    odd = await http.get(f"{path}?merge_policy=A%20B")
+    person = {"namespace": "email", "id": "ann@example.org"}
+    body = {"people": [person], "merge_policy": "unstitched"}
+    many = await http.post("/v1/profiles/lookup", json=body)
+    assert usual.json()["identities"] == ["email:ann@example.org", "crm:1"]
+    assert alone.json()["identities"] == ["email:ann@example.org"]
+    assert many.json()["profiles"] == [alone.json()]
+    assert ranked.json() == usual.json()
+    assert len({r.headers["etag"] for r in (usual, alone, ranked)}) == 3
+    assert (unknown.status_code, odd.status_code) == (422, 422)
+    assert "timestamp-ordered" in unknown.json()["errors"][0]["detail"]
+
+
 async def test_similar_people(gateway: Rig, http: httpx.AsyncClient) -> None:
     """By cluster where nobody has interests; 404, 422 as for profiles; ids may end in /similar."""
     got = await http.get("/v1/profiles/crm/1/similar")

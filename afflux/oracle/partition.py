@@ -8,88 +8,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from afflux.catalog import Catalog
 from afflux.codes import Code
 from afflux.columns import Kind
 from afflux.limits import StepSettings
 from afflux.names import Identity
-from afflux.outcome import Control, Rejected
+from afflux.oracle.interests import Interests
+from afflux.oracle.records import Closed, Early, EdgeState, Event, Record, named_types
+from afflux.oracle.row import DAY, MOST, Row, Slot
+from afflux.outcome import Control
 from afflux.outcomes import ModelSpec
 from afflux.position import NONE_MS, Watermark
-from interest_oracle import Interests, Mention
-from oracle_row import CHANNELS_OF_KINDS, DAY, MOST, Row, Slot
-
-EdgeState = tuple[int, str, bool]
-
-
-@dataclass(frozen=True)
-class Event:
-    """One valid event of the log."""
-
-    offset: int
-    timestamp: int
-    append_time: int
-    identity: Identity
-    identity_hash: int
-    event_id: str
-    id_hash: int
-    kind: int
-    amount: float
-    quantity: float
-    links: tuple[Identity, ...] = ()
-    mentions: tuple[Mention, ...] = ()
-    event_type: str = ""
-
-    def is_one_of(self, asked: Iterable[Kind | str]) -> bool:
-        """Whether it is of one of these kinds or types."""
-        return any(self.event_type == w if type(w) is str else self.kind == w for w in asked)
-
-
-Record = Event | Control | Rejected
-
-
-@dataclass(frozen=True)
-class Closed:
-    """A labelled example, without what depends on the scorer."""
-
-    deadline: int
-    identity: Identity
-    model: str
-    open_ts: int
-    open_offset: int
-    vector: bytes
-    label: float
-    flags: int
-
-    @property
-    def key(self) -> tuple[int, Identity, str]:
-        """What orders the examples of a shard."""
-        return self.deadline, self.identity, self.model
-
-
-@dataclass(frozen=True)
-class Early:
-    """What is learned before the end of a window, without what depends on the scorer."""
-
-    seen: int
-    source: int
-    identity: Identity
-    model: str
-    open_ts: int
-    open_offset: int
-    deadline: int
-    vector: bytes
-    label: float
-
-
-def named_types(catalog: Catalog) -> list[str]:
-    """What models and openings name, in the order of the columns of a row."""
-    asked = [w for m in catalog.models for w in m.outcome.kinds] + list(catalog.openings.kinds)
-    counted = [e.channel for m in catalog.models for e in (m.eligible, *m.excluded)]
-    asked += [channel for channel in counted if channel not in CHANNELS_OF_KINDS]
-    return sorted({w for w in asked if type(w) is str})
 
 
 class Oracle:
@@ -106,6 +37,8 @@ class Oracle:
         )
         self.counters: dict[int, list[int]] = defaultdict(lambda: [0] * 32)
         self.origins: dict[int, dict[int, tuple[int, int]]] = defaultdict(dict)
+        self.sources: dict[int, dict[tuple[bytes, int], tuple[int, int]]] = defaultdict(dict)
+        self.clock: dict[int, int] = {}
         self.closed: dict[int, list[Closed]] = defaultdict(list)
         self.early: dict[int, list[Early]] = defaultdict(list)
         self.derived: list[Control] = []
@@ -188,6 +121,9 @@ class Oracle:
         self._move(min(e.timestamp, e.append_time + self.settings.skew_ms), e.identity_hash)
         row = self._row(e.identity, e.identity_hash)
         count = self.counters[self.shard[e.identity]]
+        if e.number and not self._is_new(self.shard[e.identity], e.append_time, e.number):
+            count[Code.duplicates] += 1
+            return
         if row.deleted_at and e.timestamp <= row.deleted_at:
             count[Code.deleted_identity] += 1
             return
@@ -204,6 +140,18 @@ class Oracle:
         row.fold(e.timestamp, e.kind, e.amount, e.quantity, e.id_hash, e.event_type)
         row.last_offset = e.offset
         self._open(row, e, before)
+
+    def _is_new(self, shard: int, append_time: int, number: tuple[bytes, int, int]) -> bool:
+        """Whether the source has not sent this number, or a later one, to the shard before."""
+        source, partition, at = number
+        known, lifetime = self.sources[shard], self.settings.expiry.source_ms
+        now = self.clock[shard] = max(self.clock.get(shard, append_time), append_time)
+        for one, (_, seen) in list(known.items()):
+            if lifetime and now - seen > lifetime:
+                del known[one]
+        last = known.get((source, partition), (-1, 0))[0]
+        known[source, partition] = (max(last, at), now)
+        return at > last
 
     def _count(self, row: Row, e: Event, before: int) -> None:
         for slot in sorted(filter(None, row.slots), key=lambda s: s.offset):
@@ -354,10 +302,14 @@ class Oracle:
             self.origins[shard][source] = (at[0], at[1])
         self.counters[shard][Code.control] += 1
         if c.identity is not None:
-            self._close_and_apply(c, self._row(c.identity, c.identity_hash))
+            self._person(c)
         elif self.w != NONE_MS:
             self.w = max(self.w, min(c.timestamp, c.append_time + self.settings.skew_ms))
             self._forget_pending()
+
+    def _person(self, c: Control) -> None:
+        assert c.identity is not None
+        self._close_and_apply(c, self._row(c.identity, c.identity_hash))
 
     def _close_and_apply(self, c: Control, row: Row) -> None:
         assert c.identity is not None
