@@ -86,6 +86,10 @@ class EventColumns:
     """Things that the events are about."""
     code: U8 | None = None
     """What models tell apart (`afflux.event_types`), None where it is the kind of each event."""
+    type_of: I32 | None = None
+    """Index into `type_names`, -1 where none was given; None where no event has any."""
+    type_names: Sequence[str] = ()
+    """`eventType` as it was given."""
 
     def __len__(self) -> int:
         return len(self.offset)
@@ -120,6 +124,8 @@ class EventColumns:
             link_names=self.link_names,
             mentions=self.mentions.moved(place),
             code=None if self.code is None else self.code[rows],
+            type_of=None if self.type_of is None else self.type_of[rows],
+            type_names=self.type_names,
         )
 
     def between(self, first: int, last: int) -> EventColumns:
@@ -143,6 +149,8 @@ class EventColumns:
             link_names=self.link_names,
             mentions=self.mentions.between(first, last),
             code=None if self.code is None else self.code[here],
+            type_of=None if self.type_of is None else self.type_of[here],
+            type_names=self.type_names,
         )
 
 

@@ -137,6 +137,7 @@ def _bury(work: Workspace, row: int, control: Control) -> None:
     work.rows["last_offset"][row] = control.offset
     retract(work, row)
     work.interests.clear(row)
+    work.timelines.clear(row)
     edges = work.edges_of(row)
     if len(edges):
         _tell_to_forget(work, row, control, [other for other, _ in edges])

@@ -1,7 +1,8 @@
 """Data sets: what feeds profiles, each with a topic, a schema, a precedence and a time to live.
 
 An experience-event data set has events, which are folded into fragments. A record data set has
-attributes: whole records of an identity, the latest of which counts.
+attributes: whole records of an identity, the latest of which counts. A data set of patches changes
+some attributes of a record data set and leaves the others: both are folded into the same rows.
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from afflux.limits import DAY_MS
-from afflux.names import ATTRIBUTES, EVENTS, AffluxError, Dataset
+from afflux.names import ATTRIBUTES, EVENTS, PATCHES, AffluxError, Dataset
 
-Kind = Literal["events", "record"]
+Kind = Literal["events", "record", "patches"]
 
 FIELD_TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,), "double": (float, int), "long": (int,), "boolean": (bool,),
 }  # fmt: skip
 """Types that a field may be declared with, named as in Avro."""
 
-CONTRACTS: Mapping[Kind, str] = {"events": "ExperienceEvent", "record": "ProfileAttributes"}
+CONTRACTS: Mapping[Kind, str] = {
+    "events": "ExperienceEvent", "record": "ProfileAttributes", "patches": "ProfileAttributePatch",
+}  # fmt: skip
 """Schema on the wire of each kind."""
 
 PLAIN_PRECEDENCE = 100
@@ -49,6 +52,8 @@ class Declaration:
         precedence: of two data sets the greater one wins where a policy asks for precedence.
         ttl_ms: age, in event time, after which a value is not part of profiles any more; 0: never.
         fields: type of each attribute, for record data sets; without any all are taken.
+        of: name of the record data set that a data set of patches changes, "" of the others.
+            Precedence, time to live and fields are those of that one.
         changed_at: wall clock of the last change, ms; 0 where it was never changed.
     """
 
@@ -61,6 +66,12 @@ class Declaration:
     ttl_ms: int = 0
     fields: Mapping[str, str] = field(default_factory=dict)
     changed_at: int = 0
+    of: str = ""
+
+    @property
+    def rows(self) -> Dataset:
+        """Whose rows it is folded into."""
+        return Dataset(self.of) if self.of else self.name
 
     @property
     def contract(self) -> str:
@@ -87,6 +98,7 @@ NEVER_OLD = -(2**62)
 BUILT_IN: tuple[Declaration, ...] = (
     Declaration(EVENTS, "events", "experience-events", 0),
     Declaration(ATTRIBUTES, "record", "profile-attributes", 1),
+    Declaration(PATCHES, "patches", "profile-attribute-patches", 2, of=ATTRIBUTES),
 )
 """What every installation has."""
 
@@ -110,6 +122,14 @@ def checked(wanted: Declaration) -> Declaration:
         raise DatasetError("a precedence is a whole number from 0 to 1,000,000")
     if wanted.fields and wanted.kind == "events":
         raise DatasetError("an event data set has the fields of ExperienceEvent; declare none")
+    if (wanted.kind == "patches") != bool(wanted.of):
+        raise DatasetError(
+            "a data set of patches, and no other, names the record data set it is of"
+        )
+    if wanted.of and (wanted.fields or wanted.ttl_ms or wanted.precedence != PLAIN_PRECEDENCE):
+        raise DatasetError(
+            f"fields, precedence and time to live of patches are those of {wanted.of}"
+        )
     for name, kind in wanted.fields.items():
         if not name:
             raise DatasetError("a field has no name")

@@ -67,6 +67,7 @@ def expire(work: Workspace, row: I64, w: I64) -> None:
     work.expired[gone] = True
     for r in gone.tolist():
         work.interests.clear(r)
+        work.timelines.clear(r)
 
 
 def lives(work: Workspace, s: Stretch) -> Iterator[Stretch]:

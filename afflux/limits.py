@@ -31,8 +31,20 @@ class Expiry:
     pseudonymous: tuple[str, ...] = ()
     score_ms: int = 0
     """Until the scores go."""
+    membership_ms: int = 0
+    """Event time since the last entry until an audience goes that somebody is not in any more."""
     source_ms: int = 30 * DAY_MS
     """Time of the log since the last record of a source until its numbers go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timelines:
+    """What is kept of single events, see `afflux/timeline/`."""
+
+    events: int = 0
+    """Of each fragment the last ones; 0: none."""
+    lifetime_ms: int = 0
+    """Event time after which they go; 0: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +60,4 @@ class StepSettings:
     silence: Silence = Silence()
     expiry: Expiry = Expiry()
     interests: InterestRules = DEFAULT_RULES
+    timelines: Timelines = Timelines()

@@ -24,6 +24,9 @@ EVENTS: Dataset = Dataset("events")
 ATTRIBUTES: Dataset = Dataset("attributes")
 """The dataset of the topic `profile-attributes`."""
 
+PATCHES: Dataset = Dataset("patches")
+"""The dataset of the topic `profile-attribute-patches`; its rows are those of ATTRIBUTES."""
+
 
 class AffluxError(Exception):
     """Root of every error that Afflux raises on purpose."""

@@ -158,3 +158,5 @@ class StepOutcome:
     """Aligned to `scored`: where in `vectors` the row's are."""
     volumes: Mapping[int, Sequence[Volume]] = field(default_factory=dict)
     """Shard -> what this step adds to its days."""
+    timelines: Mapping[int, bytes] = field(default_factory=dict)
+    """Row -> what happens to its timeline, a packed `afflux.timeline.growth.Growth`."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from afflux.columns import EventColumns
+from afflux.columns import I32, EventColumns
 from afflux.limits import StepSettings
 from afflux.mentions import joined
 from afflux.outcome import Batch, Control
@@ -77,7 +77,20 @@ def all_events(spans: Sequence[Span]) -> EventColumns:
         code=None
         if all(e.code is None for e in parts)
         else np.concatenate([e.codes for e in parts]),
+        type_of=_types(parts, shared),
+        type_names=first.type_names if shared else [name for e in parts for name in e.type_names],
     )
+
+
+def _types(parts: Sequence[EventColumns], shared: bool) -> I32 | None:
+    if all(e.type_of is None for e in parts):
+        return None
+    first = itertools.repeat(_NONE) if shared else _starts(len(e.type_names) for e in parts)
+    found = []
+    for e, n in zip(parts, first, strict=False):
+        of = np.full(len(e), -1, np.int32) if e.type_of is None else e.type_of
+        found.append(np.where(of < 0, of, of + n))
+    return np.concatenate(found)
 
 
 _NONE = np.int32(0)

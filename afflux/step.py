@@ -96,6 +96,7 @@ def step_together(
     expiry.expire(work, advancing, clock.limit[advancing])
     unscored = visits.unscored(work, clock)
     scored = serving.score(work, scorer, *visits.silent(work, clock))
+    timelines = work.timelines.changes(events, work.rows["first_ts"], visits.outlived(work, clock))
     counters.add_pairs([(s, int(c)) for s, c in chosen.counts])
     counters.add_pairs([pair for span in spans for pair in counting.rejected(span, positions)])
     return _outcome(
@@ -109,6 +110,7 @@ def step_together(
         repeats,
         (scored, unscored),
         clock,
+        timelines,
     )
 
 
@@ -177,6 +179,7 @@ def _fold_stage(
         if len(events.mentions):
             work.interests.fold(events, admitted.index)
         a = admitted
+        work.timelines.add(a.row, a.index, a.ts, a.behind)
         new = a.start & (work.rows["first_ts"][a.row] == 0)
         volumes.add(work.fetched.shard[a.row], a.ts, a.kind, a.amount, new)
         fold(work, admitted)
@@ -193,6 +196,7 @@ def _outcome(
     repeats: sources.Repeats,
     served: tuple[I32, I64],
     clock: visits.Clock,
+    timelines: Mapping[int, bytes],
 ) -> StepOutcome:
     scored, unscored = served
     last, added = work.last_event[scored].tolist(), counters.by_shard()
@@ -222,6 +226,7 @@ def _outcome(
         vectors=work.scored_vectors,
         vector_of=work.vector_of,
         volumes=volumes.by_shard(),
+        timelines=timelines,
     )
 
 

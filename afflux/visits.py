@@ -88,6 +88,18 @@ def unscored(work: Workspace, clock: Clock) -> I64:
     return gone.nonzero()[0]
 
 
+def outlived(work: Workspace, clock: Clock) -> I64:
+    """Rows whose timelines go: even their last event is too old by now."""
+    rules, last = work.settings.timelines, work.rows["last_ts"]
+    if not (rules.events and rules.lifetime_ms):
+        return _NOBODY
+    here, due = work.changed, work.fetched.due
+    if len(due):
+        here = (here | (due != 0)) & ~_waiting(work, clock)
+    old: Bool = here & (last != 0) & (last + rules.lifetime_ms < clock.end)
+    return old.nonzero()[0]
+
+
 def _waiting(work: Workspace, clock: Clock) -> Bool:
     """Rows whose turn comes in a later step of the same wave."""
     due = work.fetched.due
@@ -119,6 +131,9 @@ def _next(work: Workspace, closing: I64, rows: Fields, w: I64) -> I64:
         gone = last + settings.expiry.score_ms
         ahead = (closing == NEVER) & (last != 0) & (gone >= w)
         at = np.minimum(at, np.where(ahead, gone, NEVER))
+    if settings.timelines.events and settings.timelines.lifetime_ms:
+        gone = last + settings.timelines.lifetime_ms
+        at = np.minimum(at, np.where((last != 0) & (gone >= w), gone, NEVER))
     if work.lifetime is not None:
         at = np.minimum(at, expires(work.lifetime, closing, rows))
     return at

@@ -20,6 +20,7 @@ from afflux.merge import merge
 from afflux.outcome import Control, Fetched
 from afflux.outcomes import NEVER, Rules, deadlines
 from afflux.segments import by_row, every, filled, some, starts
+from afflux.timeline.table import TimelineTable
 from afflux.watermark import Passage
 
 Rows = dict[str, NDArray[Any]]
@@ -162,6 +163,7 @@ class Workspace:
         """Rows that expired, though events may have followed."""
         self.relinked: set[int] = set()
         """Rows whose links a control record changed."""
+        self.timelines = TimelineTable(settings.timelines)
 
     @cached_property
     def interests(self) -> InterestTable:

@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
 from afflux.catalog import Catalog
+from afflux.limits import Timelines
 from benchmarks.audience_bench import RULES
 from enrich_rig import Logged, Logs, Worker
 from models import default_models
@@ -65,7 +66,10 @@ class Plane:
             definitions = definitions.with_rule(name, rule, TYPES, 1)
         if self._rules:
             await shelf.swap_definitions(b"", definitions.encode())
-        self.worker = Worker(self.store, self.logs, SHARDS, "bench", CATALOG, audiences=shelf)
+        self.worker = Worker(
+            self.store, self.logs, SHARDS, "bench", CATALOG, audiences=shelf,
+            timelines=Timelines(),
+        )  # fmt: skip
         for n, value in enumerate(events):
             who = _who(n)
             self.logs.append("experience-events", Logged(who, value, _time(n)))

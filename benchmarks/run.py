@@ -1,8 +1,8 @@
-"""Afflux and the obvious Faust app side by side, in one run, on the same events.
+"""Afflux and what one would write instead side by side, in one run, on the same events.
 
 Every run has a broker, a Redis and one worker process of its own, all on this machine. Repeats
-are interleaved, so that what disturbs the machine disturbs both. The Faust app gets the first
-part of the same log: at its speed all of it would take minutes.
+are interleaved, so that what disturbs the machine disturbs all. Peers that take one event at a
+time get the first part of the same log: at their speed all of it would take minutes.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from typing import Any
 
 from benchmarks.measure import freshness, throughput
 from benchmarks.report import machine, markdown, summary
-from benchmarks.systems import Afflux, AffluxFull, Naive
+from benchmarks.systems import Afflux, AffluxFull, HandLoop, Naive, Peer, Quix
 from benchmarks.xdm_events import Event, events
 from launcher.errors import LauncherError
 from launcher.kafka_jars import java, kafka_jars
 from launcher.stack import Kind, Stack
 
 RESULTS = Path(__file__).parent / "results"
-SYSTEMS = (Afflux, AffluxFull, Naive)
+SYSTEMS = (Afflux, AffluxFull, Naive, Quix, HandLoop)
 PEOPLE = 20_000
 
 
@@ -57,7 +57,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few events, once, nothing written")
     parser.add_argument("--events", type=int, help="length of the log")
-    parser.add_argument("--naive-events", type=int, help="how much of it the Faust app gets")
+    parser.add_argument("--naive-events", type=int, help="how much of it the slow peers get")
     parser.add_argument("--repeats", type=int, help="of each case")
     parser.add_argument("--seconds", type=float, help="of each run at a steady rate")
     parser.add_argument("--rate", type=float, default=500.0, help="steady events/s")
@@ -88,7 +88,7 @@ def _runs(options: argparse.Namespace, brokers: Sequence[Kind]) -> Iterator[dict
         for broker in brokers:
             for system in systems:
                 for keys, log in logs.items():
-                    part = log[: options.naive_events] if system is Naive else log
+                    part = log[: options.naive_events] if system in (Naive, Quix) else log
                     yield _run("throughput", broker, keys, system, repeat, part, options)
                 if options.seconds > 0:
                     yield _run("freshness", broker, "uniform", system, repeat, [], options)
@@ -98,7 +98,7 @@ def _run(
     kind: str,
     broker: Kind,
     keys: str,
-    system: type[Afflux] | type[Naive],
+    system: type[Afflux] | type[Peer],
     repeat: int,
     log: Sequence[Event],
     options: argparse.Namespace,

@@ -16,6 +16,7 @@ from confluent_kafka.cimpl import NewTopic
 from afflux.names import Identity
 from afflux.position import Position
 from afflux.shards import murmur2, shards_for
+from benchmarks.peer_venv import peer_python
 from benchmarks.xdm_events import Event
 from launcher.processes import ChildProcess
 from launcher.stack import Stack
@@ -30,10 +31,11 @@ SAME_WORK = {
     "AFFLUX_LEARN_MODELS": MODELS,
     "AFFLUX_WORKER_INTERESTS": "false",
     "AFFLUX_SILENCE_FIRST_DAYS": "0",
+    "AFFLUX_LEARN_CLUSTERS": "false",
 }
-"""The Faust app keeps no interests, and scores nobody without an event."""
+"""The Faust app keeps no interests, has no clusters, and scores nobody without an event."""
 
-PEER = Path(__file__).parent / "peers" / "naive_faust.py"
+PEERS = Path(__file__).parent / "peers"
 SCORES = "naive-scores"
 
 
@@ -109,10 +111,14 @@ class AffluxFull(Afflux):
     settings: Mapping[str, str] = {}
 
 
-class Naive:
-    """The obvious Faust app."""
+class Peer:
+    """What somebody writes without Afflux: a profile a person in Redis, scores on a topic."""
 
-    name = "naive faust"
+    name: str
+    file: str
+    requirements: Sequence[str] = ()
+    """Of an environment of its own; none: it runs in ours."""
+    arguments: Sequence[str] = ()
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -128,17 +134,18 @@ class Naive:
 
     def start(self, log: Path) -> ChildProcess:
         """Start one worker process."""
-        root = str(PEER.parents[2])
+        script = PEERS / self.file
         env = {
             **os.environ,
-            "PYTHONPATH": root,
-            "NAIVE_BROKER": self._stack.running.bootstrap,
-            "NAIVE_REDIS": self._stack.running.redis_url,
-            "NAIVE_FOLDER": str(log.parent / "naive"),
-            "NAIVE_PARTITIONS": str(self._stack.partitions),
+            "PYTHONPATH": str(PEERS.parents[1]),
+            "PEER_BROKER": self._stack.running.bootstrap,
+            "PEER_REDIS": self._stack.running.redis_url,
+            "PEER_FOLDER": str(log.parent / "peer"),
+            "PEER_PARTITIONS": str(self._stack.partitions),
         }
-        argv = [sys.executable, str(PEER), "worker", "-l", "warn", "--without-web"]
-        return ChildProcess(argv, log, env=env)
+        name = script.stem
+        python = peer_python(name, self.requirements) if self.requirements else sys.executable
+        return ChildProcess([str(python), str(script), *self.arguments], log, env=env)
 
     def done(self) -> int:
         """Profiles written, one an event."""
@@ -152,6 +159,33 @@ class Naive:
             value is not None and f'"event": "{event.id}"'.encode() in value
             for value, event in zip(values, events, strict=True)
         ]
+
+
+class Naive(Peer):
+    """The obvious Faust app."""
+
+    name = "naive faust"
+    file = "naive_faust.py"
+    arguments = ("worker", "-l", "warn", "--without-web")
+
+
+class Quix(Peer):
+    """The obvious Quix Streams app."""
+
+    name = "quix"
+    file = "quix_streams.py"
+    requirements = ("quixstreams>=3.28,<4", "redis[hiredis]>=8,<9", "fastavro>=1.12", "river>=0.26")
+
+
+class HandLoop(Peer):
+    """A careful loop by hand."""
+
+    name = "hand loop"
+    file = "hand_loop.py"
+
+    def done(self) -> int:
+        """It counts them where it writes them."""
+        return int(_mget(self._redis, [b"hand-loop-done"])[0] or 0)
 
 
 def _mget(client: redis.Redis, keys: Sequence[bytes]) -> list[bytes | None]:

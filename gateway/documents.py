@@ -278,6 +278,7 @@ class KeptDocument(BaseModel):
     served: dict[str, Any] = {}
     interests: dict[str, Any] = {}
     memberships: dict[str, Any] = {}
+    timeline: list[dict[str, Any]] = []
     next_look: int | None = None
     listed_in: list[str] = []
     announced: bool = False

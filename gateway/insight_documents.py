@@ -1,4 +1,4 @@
-"""What goes out of clusters, forecasts and similar people, for the OpenAPI page."""
+"""What goes out of clusters, forecasts, similar people and timelines, for the OpenAPI page."""
 
 from __future__ import annotations
 
@@ -82,3 +82,31 @@ class SimilarDocument(Document):
     cluster: int | None
     opted_out: bool
     people: list[AlikeDocument]
+
+
+class ThingDocument(Document):
+    """A thing that an event names."""
+
+    kind: Literal["product", "page"]
+    id: str
+
+
+class EventDocument(Document):
+    """What happened once. Times are ms since 1970, UTC."""
+
+    event_id: str
+    event_time: int
+    event_type: str | None
+    amount: float
+    quantity: float
+    about: list[ThingDocument]
+    identity: str | None
+
+
+class TimelineDocument(Document):
+    """Events of a person by event time; next: the cursor of the page that follows."""
+
+    profile_id: str
+    identities: list[str]
+    events: list[EventDocument]
+    next: str | None

@@ -6,13 +6,14 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from afflux.names import Identity
 from gateway.access import Caller
 from gateway.recent_answers import RecentAnswers
 from profile_store.found import Found
 from profile_store.similar import By, Similar
+from profile_store.timelines import TimelinePage
 from profile_store.volumes import DailyVolumes
 
 FORM = 2
@@ -48,6 +49,20 @@ class ProfileReader(Protocol):
         """Keep no name of anybody in memory."""
         ...
 
+    async def timeline(
+        self,
+        namespace: str,
+        id: str,
+        since: int | None,
+        until: int | None,
+        types: Sequence[str],
+        limit: int,
+        cursor: str | None,
+        newest_first: bool,
+    ) -> TimelinePage | None:
+        """The last events of a person."""
+        ...
+
     async def deleted_at(self, identities: Sequence[Identity]) -> list[int]:
         """Event time of the delete of each, 0 for those who were not deleted."""
         ...
@@ -73,6 +88,17 @@ class Wanted:
     at: int | None = None
     fresh: bool = False
     policy: str | None = None
+
+
+class Page(NamedTuple):
+    """Which events are asked for, as `AsyncProfileStore.timeline` is."""
+
+    since: int | None
+    until: int | None
+    types: Sequence[str]
+    limit: int
+    cursor: str | None
+    newest_first: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +144,16 @@ class ProfileReading:
         """Who is most like a person, of those whom the caller may see."""
         return await self._reader.similar(namespace, id, limit, by, caller.may_see)
 
+    async def timeline(
+        self, caller: Caller, namespace: str, id: str, wanted: Page
+    ) -> dict[str, Any] | None:
+        """A page of a person's events, as JSON. Raises CursorError."""
+        page = await self._reader.timeline(namespace, id, *wanted)
+        if page is None:
+            return None
+        content = page.to_dict()
+        return _narrowed(caller, content) if caller.namespaces else content
+
     async def many(
         self, caller: Caller, people: Sequence[tuple[str, str]], wanted: Wanted
     ) -> list[Answer]:
@@ -153,6 +189,8 @@ def _narrowed(caller: Caller, content: Mapping[str, Any]) -> dict[str, Any]:
     narrowed = {**content, "identities": [i for i in content["identities"] if caller.may_see(i)]}
     if "open_examples" in content:
         narrowed["open_examples"] = [shown(example) for example in content["open_examples"]]
+    if "events" in content:
+        narrowed["events"] = [shown(event) for event in content["events"]]
     if "scores" in content:
         narrowed["scores"] = {m: _score(shown, s) for m, s in content["scores"].items()}
     return narrowed

@@ -13,7 +13,7 @@ from gateway.problem_handlers import handler_of
 from gateway.routes.profiles import get_profile
 
 _PREFIX = "/v1/profiles/"
-_NOT_ONE = ("/similar",)
+_NOT_ONE = ("/similar", "/timeline")
 
 
 class ProfilesFirst:

@@ -91,6 +91,7 @@ def as_dict(one: Declaration) -> dict[str, Any]:
         "precedence": one.precedence,
         "ttl_days": one.ttl_ms / DAY_MS if one.ttl_ms else None,
         "built_in": one.built_in,
+        "of": one.of or None,
     }
 
 

@@ -26,12 +26,14 @@ def list_table(found: Sequence[Mapping[str, Any]]) -> Table:
 
 def describe_lines(one: Mapping[str, Any]) -> Iterator[str]:
     """One data set, line by line."""
-    yield f"{one['name']}: {one['kind']} data set, {_switch(one)}"
+    kind = f"patches of {one['of']}" if one["of"] else f"{one['kind']} data set"
+    yield f"{one['name']}: {kind}, {_switch(one)}"
     yield f"  topic       {one['topic']}, rejected records in {one['topic']}.dlq"
     fields = ", ".join(f"{name} {kind}" for name, kind in one["fields"].items())
     yield f"  schema      {one['schema']}" + (f": {fields}" if fields else "")
-    yield f"  precedence  {one['precedence']}"
-    yield f"  ttl         {_ttl(one)}"
+    if not one["of"]:
+        yield f"  precedence  {one['precedence']}"
+        yield f"  ttl         {_ttl(one)}"
     yield (
         f"  records     {one['accepted']:,} accepted, {one['rejected']:,} rejected, "
         f"{one['set_aside']:,} set aside while it was disabled"

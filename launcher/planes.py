@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from afflux.catalog import Catalog
-from afflux.limits import DAY_MS, Expiry, Silence
+from afflux.limits import DAY_MS, Expiry, Silence, Timelines
 from afflux.shards import shards_for
 from launcher.chosen_models import chosen_models
 from launcher.compose import redis_options, secret_of
@@ -116,6 +116,7 @@ def enrich_settings(settings: Settings) -> EnrichSettings:
         bad_window=settings.limits.bad_window,
         silence=Silence(_ms(settings.silence.first_days), _ms(settings.silence.last_days)),
         expiry=_expiry(settings.expiry),
+        timelines=Timelines(settings.timeline.events, _ms(settings.timeline.days)),
     )
 
 
@@ -126,6 +127,7 @@ def _expiry(settings: ExpirySettings) -> Expiry:
         pseudonymous_ms=_ms(settings.pseudonymous_days),
         pseudonymous=tuple(name.strip() for name in names if name.strip()),
         score_ms=_ms(settings.score_days),
+        membership_ms=_ms(settings.membership_days),
         source_ms=_ms(settings.source_days),
     )
 
@@ -155,6 +157,7 @@ def _learn(
         rules=promotion_rules(settings),
         secret=secret_of(settings),
         spacing_s=settings.learn.spacing_ms / 1000,
+        clusters=settings.learn.clusters,
     )
 
 

@@ -201,11 +201,31 @@ class ExpirySettings(Group):
     score_days: float = Field(
         0.0, ge=0, description="days without an event after which scores are withdrawn"
     )
+    membership_days: float = Field(
+        0.0,
+        ge=0,
+        description="days after the last entry into an audience after which it is forgotten of "
+        "those who are not in it any more; 0: never",
+    )
     source_days: float = Field(
         30.0,
         ge=0,
         description="days of the log for which a file that was ingested is remembered: within them "
         "a second copy of it changes nothing",
+    )
+
+
+class TimelineSettings(Group):
+    """What is kept of the single events of a person, beside what all of them add up to."""
+
+    events: int = Field(
+        50,
+        ge=0,
+        le=1000,
+        description="the last events of each identity that are kept; 0: none, which costs nothing",
+    )
+    days: float = Field(
+        90.0, ge=0, description="days of event time after which an event is not kept; 0: forever"
     )
 
 
@@ -267,6 +287,7 @@ class LearnSettings(Group):
         5_000, ge=1, description="publish a snapshot after this many new examples of a model"
     )
     publish_s: float = Field(5.0, gt=0, description="or after this many seconds with new examples")
+    clusters: bool = Field(True, description="learn audience clusters beside the models")
     spacing_ms: int = Field(
         100, ge=0, description="distance between two times of learning a few examples"
     )

@@ -29,6 +29,7 @@ from launcher.setting_groups import (
     RedisSettings,
     RegistrySettings,
     SilenceSettings,
+    TimelineSettings,
     VerifySettings,
     WorkerSettings,
 )
@@ -69,6 +70,7 @@ class Settings(BaseSettings):
     verify: VerifySettings = Field(default_factory=lambda: VerifySettings.model_construct())
     silence: SilenceSettings = Field(default_factory=lambda: SilenceSettings.model_construct())
     expiry: ExpirySettings = Field(default_factory=lambda: ExpirySettings.model_construct())
+    timeline: TimelineSettings = Field(default_factory=lambda: TimelineSettings.model_construct())
     learn: LearnSettings = Field(default_factory=lambda: LearnSettings.model_construct())
     gateway: GatewaySettings = Field(default_factory=lambda: GatewaySettings.model_construct())
 

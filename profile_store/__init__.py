@@ -19,11 +19,13 @@ from profile_store.profile import (
 )
 from profile_store.reader import AsyncProfileStore
 from profile_store.similar import Alike, Similar
+from profile_store.timelines import CursorError, TimelineEvent, TimelinePage
 
 __all__ = [
     "Affinity",
     "Alike",
     "AsyncProfileStore",
+    "CursorError",
     "Engagement",
     "Factor",
     "Membership",
@@ -37,5 +39,7 @@ __all__ = [
     "StoreError",
     "StoreMisconfigured",
     "StoreUnavailable",
+    "TimelineEvent",
+    "TimelinePage",
     "UnknownLayout",
 ]

@@ -21,6 +21,7 @@ from profile_store.options import DEFAULT_URL, RedisOptions
 from profile_store.profile import Profile
 from profile_store.reader import AsyncProfileStore
 from profile_store.similar import By, Similar
+from profile_store.timelines import TimelinePage
 
 T = TypeVar("T")
 
@@ -62,6 +63,21 @@ class ProfileStore:
     ) -> list[Profile | None]:
         """As `AsyncProfileStore.get_many`."""
         return self._run(lambda store: store.get_many(people, fields, policy, at, fresh))
+
+    def timeline(
+        self,
+        namespace: str,
+        id: str,
+        since: int | None = None,
+        until: int | None = None,
+        types: Iterable[str] | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+        newest_first: bool = False,
+    ) -> TimelinePage | None:
+        """As `AsyncProfileStore.timeline`."""
+        how = since, until, types, limit, cursor, newest_first
+        return self._run(lambda store: store.timeline(namespace, id, *how))
 
     def similar(
         self, namespace: str, id: str, limit: int = 10, by: By | None = None

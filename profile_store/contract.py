@@ -68,6 +68,11 @@ class Commit:
     """How far the back-fill of audiences is in this shard; b"" leaves what is there."""
     volumes: Sequence[Volume] = ()
     """What is added to the days of the shard."""
+    timelines: Sequence[tuple[Identity, Dataset, bytes]] = ()
+    """What happens to each, a packed `Growth`. Written before all else, and what a timeline has
+    already is not added again: so it does no harm if nothing else landed."""
+    timeline_events: int = 0
+    """Of each of these timelines the last ones stay."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,11 @@ class Datasets:
             raise DatasetError(f"there is no data set {name}; there are: {known}")
         return found
 
+    def fields_of(self, dataset: Declaration) -> Mapping[str, str]:
+        """Declared fields of its attributes, by those of what it changes if it has patches."""
+        of = self.declared.get(dataset.of) if dataset.of else None
+        return dataset.fields if of is None else of.fields
+
     def created(self, wanted: Declaration) -> Datasets:
         """With a new data set, whose number is given here. Raises DatasetError.
 
@@ -146,6 +151,8 @@ class Datasets:
         if any(one.topic == wanted.topic for one in self.declared.values()):
             raise DatasetError(f"the topic {wanted.topic} is that of another data set")
         made = checked(replace(wanted, number=self.free))
+        if made.of and self.one(made.of).kind != "record":
+            raise DatasetError(f"{made.of} is no record data set: there is nothing to patch")
         return replace(self._with(made), free=self.free + 1)
 
     def _grown(self, there: Declaration, wanted: Declaration) -> Datasets:
@@ -183,6 +190,9 @@ class Datasets:
             raise DatasetError(f"{name} is built in: it may be disabled, not deleted")
         if there.enabled:
             raise DatasetError(f"{name} is enabled: `afflux datasets disable {name}` comes first")
+        patched = [one.name for one in self.declared.values() if one.of == name]
+        if patched:
+            raise DatasetError(f"{', '.join(patched)} has patches of {name}: delete that first")
         for policy, one in self.policies.items():
             if name in one.order:
                 raise DatasetError(f"the merge policy {policy} lists {name}")
@@ -227,7 +237,8 @@ class Datasets:
                 raise StoreMisconfigured(
                     f"data sets were declared by a newer Afflux (format {content['format']})"
                 )
-            found = [Declaration(**one) for one in content["datasets"]]
+            stored = {one["name"]: Declaration(**one) for one in content["datasets"]}
+            found = {**{one.name: one for one in BUILT_IN}, **stored}.values()
             declared: dict[str, Declaration] = {one.name: checked(one) for one in found}
             own = {
                 name: MergePolicy(**{**policy, "order": tuple(policy["order"])})

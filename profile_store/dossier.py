@@ -12,7 +12,7 @@ import numpy as np
 from afflux.audiences.standing import Layouts, StandingError, read
 from afflux.catalog import Catalog
 from afflux.interests.reading import everything
-from afflux.names import EVENTS
+from afflux.names import EVENTS, Identity
 from afflux.rows import RowError
 from profile_store.errors import StoreMisconfigured, UnknownLayout
 from profile_store.found import Found, Known
@@ -21,13 +21,16 @@ from profile_store.layouts import decode, layout_id
 from profile_store.places import Places
 from profile_store.short_floats import short_floats
 from profile_store.stored import Stored
+from profile_store.timelines import stored_events
 
 
-async def dossier(found: Found, places: Sequence[Places]) -> dict[str, Any] | None:
+async def dossier(
+    found: Found, places: Sequence[Places], timelines: Sequence[tuple[Identity, Sequence[bytes]]]
+) -> dict[str, Any] | None:
     """The profile of a person, and every row of each of their identities.
 
-    found: of one person, with all fields. places: of their identities, in the same order. None
-    where nothing is known. Raises UnknownLayout, StoreError.
+    found: of one person, with all fields. places, timelines: of their identities, in the same
+    order. None where nothing is known. Raises UnknownLayout, StoreError.
     """
     (profile,) = await found.profiles()
     (person,) = found.people
@@ -36,8 +39,10 @@ async def dossier(found: Found, places: Sequence[Places]) -> dict[str, Any] | No
     except UnknownLayout:
         known = await found.learn()
         kept = [_identity(stored, known, found.audiences) for stored in person]
-    for one, named in zip(kept, places, strict=True):
+    for one, named, (identity, events) in zip(kept, places, timelines, strict=True):
         one.update(_named(named))
+        if events:
+            one["timeline"] = stored_events(identity, events)
     if profile is None and not any(len(one) > 1 for one in kept):
         return None
     return {"profile": None if profile is None else profile.to_dict(), "identities": kept}

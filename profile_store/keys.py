@@ -5,6 +5,7 @@
     a:{tag}:namespace:id:dataset   attributes
     l:{tag}:namespace:id           edges
     i:{tag}:namespace:id           interests
+    t:{tag}:namespace:id:dataset   timeline (list of events, in the order of the log)
     d:{tag}                        deadlines (sorted set of identities)
     o:{tag}                        outbox
     p:{tag}                        position, counters, last numbers of sources
@@ -84,6 +85,7 @@ class Keys:
         self._attributes = [b"a:{%s}:" % tag for tag in tags]
         self._edges = [b"l:{%s}:" % tag for tag in tags]
         self._interests = [b"i:{%s}:" % tag for tag in tags]
+        self._timelines = [b"t:{%s}:" % tag for tag in tags]
         self._volumes = [b"c:{%s}" % tag for tag in tags]
         self._barrier = [b"w:{%s}" % tag for tag in tags]
         self._memberships = [b"u:{%s}:" % tag for tag in tags]
@@ -137,6 +139,10 @@ class Keys:
         """Keys of rows of interests."""
         prefix = self._interests[shard]
         return [prefix + i for i in escape_identities(identities)]
+
+    def timelines(self, shard: int, rows: Sequence[tuple[Identity, Dataset]]) -> list[bytes]:
+        """Keys of timelines."""
+        return _with_datasets(self._timelines[shard], rows)
 
     def memberships(self, shard: int, identities: Sequence[Identity]) -> list[bytes]:
         """Keys of memberships."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from afflux.names import Identity
 from afflux.position import FENCE
+from afflux.timeline.growth import Growth
 from afflux.volumes import Volume
 from profile_store.contract import (
     SNAPSHOTS_KEPT,
@@ -31,8 +32,8 @@ from profile_store.keys import (
 )
 from profile_store.volumes import increments
 
-Value = bytes | dict[Identity, int]
-"""What a key holds: a string, or a sorted set of identities, or counts by field."""
+Value = bytes | dict[Identity, int] | tuple[bytes, ...]
+"""What a key holds: a string, a sorted set of identities, counts by field, or a list."""
 
 
 class MemoryShardStore:
@@ -58,11 +59,11 @@ class MemoryShardStore:
 
     def dump(self) -> dict[bytes, Value]:
         """A copy of everything: a backup."""
-        return {k: v if isinstance(v, bytes) else dict(v) for k, v in self.data.items()}
+        return {k: dict(v) if isinstance(v, dict) else v for k, v in self.data.items()}
 
     def restore(self, backup: dict[bytes, Value]) -> None:
         """Go back to what `dump` returned."""
-        self.data = {k: v if isinstance(v, bytes) else dict(v) for k, v in backup.items()}
+        self.data = {k: dict(v) if isinstance(v, dict) else v for k, v in backup.items()}
 
     async def read(self, requests: Sequence[RowRequest]) -> list[RowReply]:
         """One reply a request."""
@@ -162,7 +163,7 @@ class MemoryShardStore:
 
     def _string(self, key: bytes) -> bytes | None:
         value = self.data.get(key)
-        if isinstance(value, dict):
+        if value is not None and not isinstance(value, bytes):
             raise StoreMisconfigured(f"WRONGTYPE {key!r} is not a string")
         return value
 
@@ -175,8 +176,14 @@ class MemoryShardStore:
 
     def _sorted_set(self, key: bytes) -> dict[Identity, int]:
         value = self.data.get(key, {})
-        if isinstance(value, bytes):
-            raise StoreMisconfigured(f"WRONGTYPE {key!r} is a string, not a zset")
+        if not isinstance(value, dict):
+            raise StoreMisconfigured(f"WRONGTYPE {key!r} is not a zset")
+        return value
+
+    def _timeline(self, key: bytes) -> tuple[bytes, ...]:
+        value = self.data.get(key, ())
+        if not isinstance(value, tuple):
+            raise StoreMisconfigured(f"WRONGTYPE {key!r} does not hold a list")
         return value
 
     def _read(self, request: RowRequest) -> RowReply:
@@ -210,6 +217,10 @@ class MemoryShardStore:
             keys.members(shard, name): _changed(self._sorted_set(keys.members(shard, name)), change)
             for name, change in commit.members.items()
         }
+        named = keys.timelines(shard, [(i, d) for i, d, _ in commit.timelines])
+        before = [self._timeline(key) for key in named]
+        for key, old, (_, _, growth) in zip(named, before, commit.timelines, strict=True):
+            self._put(key, Growth.unpack(growth).after(old, commit.timeline_events))
         pairs = [(i, d) for i, d, _ in commit.fragments]
         rows = [row for _, _, row in commit.fragments]
         data.update(zip(keys.fragments(shard, pairs), rows, strict=True))
@@ -256,8 +267,8 @@ class MemoryShardStore:
     def _count(self, shard: int, volumes: Sequence[Volume]) -> None:
         key = self.keys.volumes(shard)
         table = self.data.setdefault(key, {})
-        if isinstance(table, bytes):
-            raise StoreMisconfigured(f"WRONGTYPE the counts of shard {shard} are a string")
+        if not isinstance(table, dict):
+            raise StoreMisconfigured(f"WRONGTYPE the counts of shard {shard} are no hash")
         for field, n in increments(volumes):
             table[Identity(field)] = table.get(Identity(field), 0) + n
 

@@ -48,6 +48,7 @@ from profile_store.similar import MOST, By, Sample, Similar, answer, nearest, pe
 from profile_store.snapshots import current_snapshots
 from profile_store.standing import Standing, standings
 from profile_store.stored import LinksSeen, fetch
+from profile_store.timelines import TimelinePage, entries, question, turned
 from profile_store.tombstones import deleted_at
 from profile_store.volumes import DailyVolumes, daily_volumes
 
@@ -148,6 +149,36 @@ class AsyncProfileStore:
         if at is not None:
             return (at,) * len(starts)
         return await event_times(self._link, keys, starts) if starts else ()
+
+    async def timeline(
+        self,
+        namespace: str,
+        id: str,
+        since: int | None = None,
+        until: int | None = None,
+        types: Iterable[str] | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+        newest_first: bool = False,
+    ) -> TimelinePage | None:
+        """The last events of a person, of all identities, by event time; None: nobody knows them.
+
+        So many as workers keep. since, until: ms, from and before. types: such as
+        "commerce.purchases"; None: all. limit: 1 to 1,000. cursor: `next` of the page before.
+        Raises ValueError for what does not fit, CursorError among it.
+        """
+        asked = question(since, until, types, limit, cursor, newest_first)
+        (profile,) = await self.get_many([(namespace, id)], ["identities"])
+        if profile is None:
+            return None
+        return turned(profile.profile_id, await self.timelines(profile.identities), asked)
+
+    async def timelines(
+        self, identities: Sequence[Identity]
+    ) -> list[tuple[Identity, Sequence[bytes]]]:
+        """What is stored of the timeline of each, see `afflux/timeline/storage.py`."""
+        _, keys, _ = self._known or await self._learn()
+        return await entries(self._link, keys, identities)
 
     async def similar(
         self,

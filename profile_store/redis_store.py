@@ -39,6 +39,9 @@ from profile_store.replies import checked, is_error
 from profile_store.scripts import COMMIT, SNAPSHOT, SWAP, Script
 from profile_store.volumes import increments
 
+_TIMELINES = 10
+"""Argument of the script that says where those of timelines begin, counted from 0."""
+
 
 class RedisShardStore:
     """A `ShardStore` in a Redis server or cluster; connects at first use.
@@ -239,6 +242,7 @@ class RedisShardStore:
         counts = [p for f, n in increments(commit.volumes) for p in (f, b"%d" % n)]
         sizes = (
             len(values), len(gone), len(kept), len(ended), len(commit.members), len(counts) // 2,
+            len(commit.timelines), 0,
         )  # fmt: skip
         head = [commit.expected, commit.position, commit.outbox, *(b"%d" % n for n in sizes)]
         args = [*head, *values, *chain.from_iterable(kept), *ended]
@@ -246,6 +250,11 @@ class RedisShardStore:
             gone = [*gone, *(keys.members(shard, name) for name in commit.members)]
             args += _member_args(commit.members.values())
         args += counts
+        if commit.timelines:
+            args[_TIMELINES] = b"%d" % (len(args) + 1)
+            args.append(b"%d" % commit.timeline_events)
+            args += [growth for _, _, growth in commit.timelines]
+            gone = gone + keys.timelines(shard, [(i, d) for i, d, _ in commit.timelines])
         return COMMIT.call(names + gone, args)
 
 

@@ -21,6 +21,7 @@ NAMES: tuple[str, ...] = (
     "ExperienceEvent",
     "ControlRecord",
     "ProfileAttributes",
+    "ProfileAttributePatch",
     "ScoreUpdate",
     "AudienceUpdate",
     "TrainingExample",

@@ -2,7 +2,7 @@
 
 >>> from profile_store.dataset_definitions import Datasets
 >>> [topic.name for topic in inputs(Datasets())]
-['experience-events', 'profile-attributes']
+['experience-events', 'profile-attributes', 'profile-attribute-patches']
 """
 
 from __future__ import annotations
@@ -11,7 +11,14 @@ from dataclasses import replace
 
 from afflux.datasets import Declaration
 from profile_store.dataset_definitions import Datasets
-from streams.topics import INPUT_TOPICS, PROFILE_ATTRIBUTES, TOPICS, Topic, dead_letters
+from streams.topics import (
+    INPUT_TOPICS,
+    PROFILE_ATTRIBUTE_PATCHES,
+    PROFILE_ATTRIBUTES,
+    TOPICS,
+    Topic,
+    dead_letters,
+)
 
 _BUILT_IN = {topic.name: topic for topic in INPUT_TOPICS}
 
@@ -21,7 +28,8 @@ def topic_of(dataset: Declaration) -> Topic:
     known = _BUILT_IN.get(dataset.topic)
     if known is not None:
         return known
-    return replace(PROFILE_ATTRIBUTES, name=dataset.topic)
+    like = PROFILE_ATTRIBUTE_PATCHES if dataset.kind == "patches" else PROFILE_ATTRIBUTES
+    return replace(like, name=dataset.topic)
 
 
 def inputs(datasets: Datasets) -> tuple[Topic, ...]:

@@ -48,7 +48,7 @@ def dead_letter_topics(names: Iterable[str] | None = None) -> list[str]:
     """Dead-letter topics of these topics; of all input topics by default.
 
     >>> dead_letter_topics()
-    ['experience-events.dlq', 'profile-attributes.dlq']
+    ['experience-events.dlq', 'profile-attributes.dlq', 'profile-attribute-patches.dlq']
     """
     return [f"{name}.dlq" for name in names or [t.name for t in INPUT_TOPICS]]
 

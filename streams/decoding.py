@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 import schemas
-from afflux.attributes import AttributeBatch, AttributeRecord
+from afflux.attributes import AttributeBatch, AttributePatch, AttributeRecord
 from afflux.codes import Code
 from afflux.columns import I64, EventColumns
 from afflux.event_types import BUILT_IN, EventTypes
@@ -22,7 +22,7 @@ from afflux.findings import explain
 from afflux.outcome import Batch, Control
 from afflux.shards import murmur2, partition_of
 from afflux.validation import check
-from streams.attribute_rows import NO_FIELDS, read_attributes, tombstone
+from streams.attribute_rows import NO_FIELDS, Said, read_attributes, tombstone
 from streams.avro_faults import Fault
 from streams.bad_records import BadRecord, Limits, Rejections, mirrored
 from streams.columns_codec import CodecName
@@ -139,16 +139,22 @@ class Decoder:
         return events if (home == there).all() else None
 
     def attributes(
-        self, records: RecordBatch, topic: int = 1, fields: Mapping[str, str] = NO_FIELDS
+        self,
+        records: RecordBatch,
+        topic: int = 1,
+        fields: Mapping[str, str] = NO_FIELDS,
+        contract: str = "ProfileAttributes",
     ) -> tuple[AttributeBatch, list[BadRecord]]:
-        """A batch of a record data set. A null value removes the record of its key.
+        """A batch of a record data set, or of patches. A null value removes a whole record.
 
         topic: its number in positions. fields: those that the data set declares, if it does.
+        contract: schema of the values.
         """
+        whole = contract == "ProfileAttributes"
         bad = Rejections(records, self._limits)
-        kept: dict[int, AttributeRecord] = {}
+        kept: dict[int, AttributeRecord | AttributePatch] = {}
 
-        def put(i: int, record: AttributeRecord | Fault, identity: bytes | None) -> None:
+        def put(i: int, record: Said | Fault, identity: bytes | None) -> None:
             if isinstance(record, Fault):
                 bad.add(i, record, identity)
             elif self._is_elsewhere(record.identity, records.partition):
@@ -157,13 +163,15 @@ class Decoder:
                 kept[i] = record
 
         for i, value in enumerate(records.values):
-            if value is None:
+            if value is None and not whole:
+                bad.add(i, Fault(Code.no_value, "", "the value is null"))
+            elif value is None:
                 place = int(records.offsets[i]), int(records.timestamps[i])
                 put(i, tombstone(records.keys[i], *place), None)
         for group in self._groups(records, bad):
-            for rows, batch in self._decode("ProfileAttributes", records, group, bad):
+            for rows, batch in self._decode(contract, records, group, bad):
                 offsets, times = records.offsets[rows], records.timestamps[rows]
-                read = read_attributes(batch, offsets, times, self._rules, fields)
+                read = read_attributes(batch, offsets, times, self._rules, fields, not whole)
                 for i, (identity, record) in zip(rows.tolist(), read, strict=True):
                     put(i, record, identity)
         found = bad.found()

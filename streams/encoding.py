@@ -17,7 +17,7 @@ from afflux.candidates import NO_TIME
 from afflux.findings import explain
 from afflux.names import Identity
 from afflux.validation import Rules, check
-from streams.attribute_rows import NO_FIELDS, attribute_fault
+from streams.attribute_rows import NO_FIELDS, attribute_fault, patch_fault
 from streams.control_codec import encode_control
 from streams.event_columns import DecodedEvents, read_events
 from streams.example_codec import decode_training_examples, encode_training_examples
@@ -46,6 +46,7 @@ __all__ = [
     "encode_event_columns",
     "encode_events",
     "encode_model_update",
+    "encode_patches",
     "encode_score_updates",
     "encode_training_examples",
     "primary_identities",
@@ -80,14 +81,28 @@ def encode_attributes(
     """
     batch = writer("ProfileAttributes").columns(rows)
     if checked:
-        events = _read(batch)
-        known = np.ones(len(events.candidates), np.int32)
-        _check(replace(events, candidates=replace(events.candidates, id_length=known)), Rules())
+        _check_owners(batch)
         for index, row in enumerate(rows):
             fault = attribute_fault(row.get("attributes", {}), fields)
             if fault is not None:
                 raise EncodeError(index, fault.pointer, fault.message, fault.code)
     return writer("ProfileAttributes").write(batch)
+
+
+def encode_patches(
+    rows: Sequence[Mapping[str, Any]],
+    checked: bool = True,
+    fields: Mapping[str, str] = NO_FIELDS,
+) -> list[bytes]:
+    """Patches of attributes from dictionaries. Raises EncodeError as `encode_attributes` does."""
+    batch = writer("ProfileAttributePatch").columns(rows)
+    if checked:
+        _check_owners(batch)
+        for index, row in enumerate(rows):
+            fault = patch_fault(row.get("upsert", {}), row.get("remove", ()), fields)
+            if fault is not None:
+                raise EncodeError(index, fault.pointer, fault.message, fault.code)
+    return writer("ProfileAttributePatch").write(batch)
 
 
 def primary_identities(batch: pa.RecordBatch) -> list[Identity | None]:
@@ -110,6 +125,13 @@ def encode_model_update(row: Mapping[str, Any]) -> bytes:
 
 def _read(batch: pa.RecordBatch) -> DecodedEvents:
     return read_events(batch, np.full(batch.num_rows, NO_TIME, np.int64))
+
+
+def _check_owners(batch: pa.RecordBatch) -> None:
+    """The rules of events but for the id, which records have not."""
+    events = _read(batch)
+    known = np.ones(len(events.candidates), np.int32)
+    _check(replace(events, candidates=replace(events.candidates, id_length=known)), Rules())
 
 
 def _check(events: DecodedEvents, rules: Rules) -> None:

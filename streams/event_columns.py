@@ -49,7 +49,9 @@ class DecodedEvents:
     about: About | None
     """None where no event can mention anything."""
     code: U8 | None = None
-    """As `EventColumns.code`."""
+    """As `EventColumns.code`; so are the next two."""
+    type_of: I32 | None = None
+    type_names: Sequence[str] = ()
 
     @property
     def identities(self) -> pa.StringArray:
@@ -78,6 +80,8 @@ class EventPart:
     links: Sequence[bytes]
     mentions: Mentions
     code: U8 | None = None
+    type_of: I32 | None = None
+    type_names: Sequence[str] = ()
 
 
 def read_events(
@@ -126,8 +130,11 @@ def read_events(
     primary = row if _is_one_each(row, n) else _primary(row, child(members, "primary"), n)
     details = _given(nested(batch, "web", "webPageDetails"))
     about = None if items is None and details is None else About(items, item_row, details)
-    kind, code = types.split(_codes(event_type, n, types.codes))
-    return DecodedEvents(candidates, ids, names, primary, kind, about, code)
+    codes, type_of, names_of_types = _typed(event_type, n, types.codes)
+    kind, code = types.split(codes)
+    return DecodedEvents(
+        candidates, ids, names, primary, kind, about, code, type_of, names_of_types
+    )
 
 
 def select(events: DecodedEvents, rows: I64, valid: Bool, interests: bool = True) -> EventPart:
@@ -158,6 +165,8 @@ def select(events: DecodedEvents, rows: I64, valid: Bool, interests: bool = True
         links=links,
         mentions=_mentions(events, valid) if interests else NO_MENTIONS,
         code=None if events.code is None else events.code[keep],
+        type_of=None if events.type_of is None else events.type_of[keep],
+        type_names=events.type_names,
     )
 
 
@@ -241,15 +250,20 @@ def _hashes(ids: Sequence[bytes]) -> U64:
     return hashes
 
 
-def _codes(event_type: pa.Array | None, n: int, codes: Mapping[str, int]) -> U8:
+def _typed(
+    event_type: pa.Array | None, n: int, codes: Mapping[str, int]
+) -> tuple[U8, I32 | None, Sequence[str]]:
+    """What models tell apart; the type as it was given by its place in the last, -1 for null."""
     if event_type is None:
-        return np.zeros(n, np.uint8)
+        return np.zeros(n, np.uint8), None, ()
     if n < _FEW:
-        return np.array([codes.get(name, 0) for name in event_type.to_pylist()], np.uint8)
-    coded = event_type.dictionary_encode()
-    found = [codes.get(name, 0) for name in coded.dictionary.to_pylist()]
-    place = coded.indices
-    if coded.null_count:
-        place = place.fill_null(len(found))
-    of_events: U8 = np.array([*found, 0], np.uint8)[place.to_numpy()]
-    return of_events
+        known: dict[str, int] = {}
+        said = event_type.to_pylist()
+        place = [-1 if name is None else known.setdefault(name, len(known)) for name in said]
+        names, of = list(known), np.array(place, np.int32)
+    else:
+        coded = event_type.dictionary_encode()
+        names = coded.dictionary.to_pylist()
+        of = coded.indices.fill_null(-1).to_numpy()
+    found = np.array([*(codes.get(name, 0) for name in names), 0], np.uint8)
+    return found[of], of, names

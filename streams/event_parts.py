@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from afflux.names import Identity
 from afflux.shards import murmur2
 from streams.event_columns import EventPart
 from streams.records import RecordBatch
+
+T = TypeVar("T", bound=Hashable)
 
 
 def assemble(parts: Sequence[EventPart], records: RecordBatch) -> EventColumns:
@@ -38,6 +41,8 @@ def assemble(parts: Sequence[EventPart], records: RecordBatch) -> EventColumns:
         link_identity=part.link_identity,
         link_names=[Identity(i) for i in part.links],
         mentions=part.mentions,
+        type_of=part.type_of,
+        type_names=part.type_names,
     )
 
 
@@ -83,6 +88,7 @@ def _merge(parts: Sequence[EventPart]) -> EventPart:
     links, names = _unify([(p.link_identity, p.links) for p in parts])
     link_codes, linked = recode(links[link_order])
     ids = [i for p in parts for i in p.ids]
+    types, type_names = _unify([(_typed(p), p.type_names) for p in parts])
     return EventPart(
         row=row[order],
         timestamp=np.concatenate([p.timestamp for p in parts])[order],
@@ -98,6 +104,8 @@ def _merge(parts: Sequence[EventPart]) -> EventPart:
         link_identity=link_codes,
         links=[names[i] for i in linked],
         mentions=joined([p.mentions for p in parts], [len(p.row) for p in parts]).moved(place),
+        type_of=types[order],
+        type_names=type_names,
     )
 
 
@@ -107,11 +115,17 @@ def _codes(parts: Sequence[EventPart], order: I64) -> U8 | None:
     return np.concatenate([p.kind if p.code is None else p.code for p in parts])[order]
 
 
-def _unify(parts: Sequence[tuple[I32, Sequence[bytes]]]) -> tuple[I32, list[bytes]]:
+def _typed(part: EventPart) -> I32:
+    return np.full(len(part.row), -1, np.int32) if part.type_of is None else part.type_of
+
+
+def _unify(parts: Sequence[tuple[I32, Sequence[T]]]) -> tuple[I32, list[T]]:
     """Codes of all parts into one list of names."""
-    known: dict[bytes, int] = {}
-    codes = []
-    for part, names in parts:
-        table = np.array([known.setdefault(n, len(known)) for n in names], np.int32)
+    known: dict[T, int] = {}
+    codes: list[I32] = []
+    for part, words in parts:
+        for word in words:
+            known.setdefault(word, len(known))
+        table = np.array([*map(known.__getitem__, words), -1], np.int32)
         codes.append(table[part])
     return np.concatenate(codes), list(known)

@@ -86,11 +86,13 @@ class LearnPlane:
         rules: Rules | None = None,
         secret: bytes = b"",
         spacing_s: float = 0.0,
+        clusters: bool = True,
     ) -> None:
         """rules: of promotion and rollback. secret: of commands; without it none is obeyed.
 
         spacing_s: so long after the last examples the next few are learned at the earliest. Their
         labels are days old, and each call costs all models the same whatever it brings.
+        clusters: whether audience clusters are learned beside the models.
         """
         self._store = store
         self._monotonic = monotonic
@@ -102,7 +104,7 @@ class LearnPlane:
         )  # fmt: skip
         self._secret = secret
         self._spacing_s, self._rested_at = spacing_s, -math.inf
-        self._clusters = ClusterLog(catalog.models, catalog.features)
+        self._clusters = ClusterLog(catalog.models, catalog.features) if clusters else None
         self._metrics = metrics or LearnerMetrics(Metrics())
         self._publisher = Publisher(store, delivery, monotonic, wall_ms, self._metrics, _LOG[1])
         self._lock = asyncio.Lock()
@@ -142,11 +144,10 @@ class LearnPlane:
             snapshots = await self._current()
             try:
                 offset = self._learner.restore(snapshots, here.topic_id, here.start, here.end)
-                clusters = await self._current_clusters()
-                offset = min(
-                    offset,
-                    self._clusters.restore(clusters, here.topic_id, here.start, here.end),
-                )
+                if self._clusters is not None:
+                    known = await self._current_clusters()
+                    whence = self._clusters.restore(known, here.topic_id, here.start, here.end)
+                    offset = min(offset, whence)
             except SnapshotError as error:
                 raise _unusable(error) from error
             self._owned = True
@@ -190,7 +191,8 @@ class LearnPlane:
         self._forgotten += len(examples) - len(known)
         for part in slices(known, _SLICE):
             self._learner.learn(part)
-            self._clusters.learn(part)
+            if self._clusters is not None:
+                self._clusters.learn(part)
             await asyncio.sleep(0)
         self._tell_news()
 
@@ -202,7 +204,8 @@ class LearnPlane:
         """A null value: whoever the key names was deleted, or may not be scored."""
         if key:
             self._learner.forget(Identity(key))
-            self._clusters.forget(Identity(key))
+            if self._clusters is not None:
+                self._clusters.forget(Identity(key))
 
     async def _obey(self, records: RecordBatch, place: int) -> None:
         """Carry out the command at this place, and publish what came of it at once."""
@@ -268,7 +271,9 @@ class LearnPlane:
 
     async def _publish(self) -> None:
         snapshots = self._learner.snapshots()
-        clusters = self._clusters.snapshot(self._learner.offset, self._learner.topic_id)
+        clusters = None
+        if self._clusters is not None:
+            clusters = self._clusters.snapshot(self._learner.offset, self._learner.topic_id)
         costs = {name: model.costs for name, model in self._learner.models.items()}
         await self._publisher.publish(snapshots, clusters, costs)
         self._learner.published(self._monotonic())

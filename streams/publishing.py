@@ -58,7 +58,7 @@ class Publisher:
         self._untold_clusters = None
 
     async def publish(
-        self, snapshots: Sequence[Snapshot], clusters: ClusterSnapshot, costs: Costs
+        self, snapshots: Sequence[Snapshot], clusters: ClusterSnapshot | None, costs: Costs
     ) -> None:
         """Snapshots to the store; news of them where it is time, so whoever hears can read."""
         now, self._costs = self._wall_ms(), costs
@@ -70,9 +70,10 @@ class Publisher:
             await self._store.put_snapshot(name, version_name(version), data, said, keep)
             self._last[name] = snapshot
             self._untold[name] = snapshot, version
-        data = cluster_log.encode(clusters)
-        await self._store.put_snapshot(CLUSTERS, version_name(version_of(data)), data)
-        self._untold_clusters = clusters, version_of(data)
+        if clusters is not None:
+            data = cluster_log.encode(clusters)
+            await self._store.put_snapshot(CLUSTERS, version_name(version_of(data)), data)
+            self._untold_clusters = clusters, version_of(data)
         self.count += len(snapshots)
         self._metrics.published(snapshots)
         await self.tell_if_due()
@@ -84,7 +85,7 @@ class Publisher:
 
     async def tell(self) -> None:
         """Announce what is not announced yet, with figures."""
-        if self._untold_clusters is None:
+        if not self._untold:
             return
         news, now = [], self._wall_ms()
         for name, (snapshot, version) in self._untold.items():
@@ -92,8 +93,9 @@ class Publisher:
             self._metrics.told(snapshot, figures, self._costs[name])
             value = model_update(snapshot, figures, version, self._partition, now)
             news.append(Message(MODEL_UPDATES.name, name.encode(), value))
-        value = clusters_update(*self._untold_clusters, self._partition, now)
-        news.append(Message(MODEL_UPDATES.name, CLUSTERS.encode(), value))
+        if self._untold_clusters is not None:
+            value = clusters_update(*self._untold_clusters, self._partition, now)
+            news.append(Message(MODEL_UPDATES.name, CLUSTERS.encode(), value))
         await self._delivery.send(news)
         self._untold.clear()
         self._untold_clusters = None

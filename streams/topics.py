@@ -1,7 +1,7 @@
 """THE table of topics: key, value, partitions, retention, who writes and who reads.
 
 >>> [t.name for t in INPUT_TOPICS]
-['experience-events', 'profile-attributes']
+['experience-events', 'profile-attributes', 'profile-attribute-patches']
 """
 
 from __future__ import annotations
@@ -53,6 +53,10 @@ PROFILE_ATTRIBUTES = Topic(
     "profile-attributes", "primary identity", ("ProfileAttributes",), "compact",
     "producers", "enrich", log_append_time=True,
 )  # fmt: skip
+PROFILE_ATTRIBUTE_PATCHES = Topic(
+    "profile-attribute-patches", "primary identity", ("ProfileAttributePatch",), "delete",
+    "producers", "enrich", log_append_time=True, retention_ms=90 * DAY_MS,
+)  # fmt: skip
 SCORE_UPDATES = Topic(
     "score-updates", "identity of the owner row", ("ScoreUpdate",), "compact",
     "enrich", "subscribers",
@@ -70,7 +74,9 @@ MODEL_UPDATES = Topic(
     "model-updates", "model", ("ModelUpdate",), "compact", "learn", "operators", partitions=1,
 )  # fmt: skip
 
-INPUT_TOPICS: tuple[Topic, ...] = (EXPERIENCE_EVENTS, PROFILE_ATTRIBUTES)
+INPUT_TOPICS: tuple[Topic, ...] = (
+    EXPERIENCE_EVENTS, PROFILE_ATTRIBUTES, PROFILE_ATTRIBUTE_PATCHES,
+)  # fmt: skip
 """Order matters: positions are indexed by it. Only append."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from afflux.audiences.membership import change
+from afflux.audiences.membership import change, earliest
 from afflux.audiences.program import Frame, Program
 from afflux.audiences.standing import Layouts, Standing, layout_of
 from afflux.columns import I64, Bool
@@ -54,11 +54,14 @@ class Verdict:
     """(n,) people with an entry or an exit."""
 
 
-def judge(rules: Rules, frame: Frame, known: Bool, before: Standing, entry: I64) -> Verdict:
+def judge(
+    rules: Rules, frame: Frame, known: Bool, before: Standing, entry: I64, exited_ms: int = 0
+) -> Verdict:
     """Look at people at `frame.now`.
 
     known: (n,) False for people of whom nothing is known any more: they are in no audience.
-    entry: (n,) event time that an entry of this look has.
+    entry: (n,) event time that an entry of this look has. exited_ms: so long after their last
+    entry audiences are forgotten that somebody is not in any more; 0: never.
     """
     answer = rules.program.run(frame)
     answer.inside[~known] = False
@@ -69,7 +72,9 @@ def judge(rules: Rules, frame: Frame, known: Bool, before: Standing, entry: I64)
     since[~known] = 0
     was, inside = before.since > 0, new.inside
     ask = found.deadline
-    if rules.program.timed:
+    if exited_ms:
+        since, ask = _forgotten(since, ask, frame.now, exited_ms)
+    if rules.program.timed or exited_ms:
         ask = np.where(known, _ask(before.ask, ask, frame.now), 0)
     after = Standing(since, ask)
     gone = np.zeros(len(known), np.bool_)
@@ -77,6 +82,19 @@ def judge(rules: Rules, frame: Frame, known: Bool, before: Standing, entry: I64)
     changed = (after.since != before.since).any(axis=1) | (after.ask != before.ask)
     changed[list(before.old)] = True
     return Verdict(after, inside & ~was, was & ~inside, changed, found.changed | gone)
+
+
+def _forgotten(since: I64, ask: I64, now: I64, exited_ms: int) -> tuple[I64, I64]:
+    """Without exits whose entry is long past, and when the next one of those that stay will be.
+
+    >>> _forgotten(np.array([[-5, -90], [7, 0]]), np.array([150, 0]), np.array([100, 100]), 20)
+    (array([[  0, -90],
+           [  7,   0]]), array([111,   0]))
+    """
+    ends = np.where(since < 0, exited_ms - since + 1, 0)
+    old = (since < 0) & (ends <= now[:, None])
+    ends[old] = 0
+    return np.where(old, 0, since), earliest(np.column_stack([ask, ends]))
 
 
 def _ask(before: I64, wanted: I64, now: I64) -> I64:

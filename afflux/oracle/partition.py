@@ -18,6 +18,7 @@ from afflux.names import Identity
 from afflux.oracle.interests import Interests
 from afflux.oracle.records import Closed, Early, EdgeState, Event, Record, named_types
 from afflux.oracle.row import DAY, MOST, Row, Slot
+from afflux.oracle.timeline import Timeline, entry_of
 from afflux.outcome import Control
 from afflux.outcomes import ModelSpec
 from afflux.position import NONE_MS, Watermark
@@ -35,6 +36,7 @@ class Oracle:
         self.interests: dict[Identity, Interests] = defaultdict(
             lambda: Interests(settings.interests)
         )
+        self.timelines: dict[Identity, Timeline] = defaultdict(lambda: Timeline(settings.timelines))
         self.counters: dict[int, list[int]] = defaultdict(lambda: [0] * 32)
         self.origins: dict[int, dict[int, tuple[int, int]]] = defaultdict(dict)
         self.sources: dict[int, dict[tuple[bytes, int], tuple[int, int]]] = defaultdict(dict)
@@ -70,7 +72,13 @@ class Oracle:
     def deadline(self, identity: Identity) -> int:
         """When the row is to be looked at next, 0 never."""
         ends = self._visit(identity), self._expires(identity), self._unscored(identity)
-        return min(filter(None, ends), default=0)
+        old = self._outlives(identity)
+        return min(filter(None, (*ends, old if old >= self.w else 0)), default=0)
+
+    def _outlives(self, identity: Identity) -> int:
+        """When even the last event of its timeline is too old, 0 never."""
+        rules, last = self.settings.timelines, self.rows[identity].last_ts
+        return last + rules.lifetime_ms if rules.events and rules.lifetime_ms and last else 0
 
     def _unscored(self, identity: Identity) -> int:
         """When the scores of the row are forgotten, if that lies ahead, 0 never."""
@@ -92,6 +100,9 @@ class Oracle:
         if 0 < self._expires(identity) < w:
             self.rows[identity] = self._new_row()
             self.interests.pop(identity, None)
+            self.timelines.pop(identity, None)
+        if 0 < self._outlives(identity) < w:
+            self.timelines.pop(identity, None)
 
     def _visit(self, identity: Identity) -> int:
         row = self.rows[identity]
@@ -137,6 +148,10 @@ class Oracle:
         self._count(row, e, before)
         if e.mentions:
             self.interests[e.identity].fold(e.offset, e.timestamp, e.kind, e.mentions)
+        entry = entry_of(
+            e.offset, e.timestamp, e.event_id, e.event_type, e.amount, e.quantity, e.mentions
+        )
+        self.timelines[e.identity].add(e.timestamp, entry, self.w)
         row.fold(e.timestamp, e.kind, e.amount, e.quantity, e.id_hash, e.event_type)
         row.last_offset = e.offset
         self._open(row, e, before)
@@ -324,6 +339,7 @@ class Oracle:
             new.consent = row.consent
             self.rows[c.identity] = new
             self.interests.pop(c.identity, None)
+            self.timelines.pop(c.identity, None)
             self._tell_to_forget(c, new.deleted_at, sorted(self.edges.pop(c.identity, {})))
         elif c.kind == "forget" and c.other is not None:
             self._forget(c, c.identity, c.other, row)

@@ -87,7 +87,9 @@ class Watching(Oracle):
             self.sample.below //= 2
             gone = [i for i in self.rows if place(self.hashes[i], seed) >= self.sample.below]
             for identity in gone:
-                for known in (self.rows, self.edges, self.interests, self.shard, self.hashes):
+                for known in (
+                    self.rows, self.edges, self.interests, self.timelines, self.shard, self.hashes,
+                ):  # fmt: skip
                     known.pop(identity, None)
 
     def _row(self, identity: Identity, identity_hash: int) -> Row:

@@ -22,6 +22,7 @@ from gateway.client.shapes import (
     Profile,
     Receipt,
     Similar,
+    Timeline,
 )
 from gateway.client.wire import Asked, Parameters, T
 
@@ -61,6 +62,25 @@ def similar(who: Who, limit: int, by: str | None) -> Asked[Similar | None]:
     if by is not None:
         parameters["by"] = by
     return Asked("GET", f"{_of('profiles', who)}/similar", parameters, none=True)
+
+
+def timeline(
+    who: Who,
+    since: int | None,
+    until: int | None,
+    types: Iterable[str],
+    limit: int,
+    cursor: str | None,
+    newest_first: bool,
+) -> Asked[Timeline | None]:
+    """A page of one person's events."""
+    parameters: Parameters = {"limit": str(limit), "type": list(types)}
+    for name, value in (("from", since), ("to", until), ("cursor", cursor)):
+        if value is not None:
+            parameters[name] = str(value)
+    if newest_first:
+        parameters["newest_first"] = "true"
+    return Asked("GET", f"{_of('profiles', who)}/timeline", parameters, none=True)
 
 
 def lookup(

@@ -27,6 +27,7 @@ from gateway.client.shapes import (
     Profile,
     Receipt,
     Similar,
+    Timeline,
 )
 from gateway.client.wire import T
 
@@ -94,6 +95,24 @@ class Client:
         by: what is compared; None: interests where there are any.
         """
         return self._ask(asking.similar((namespace, id), limit, by))
+
+    def timeline(
+        self,
+        namespace: str,
+        id: str,
+        since: int | None = None,
+        until: int | None = None,
+        types: Iterable[str] = (),
+        limit: int = 100,
+        cursor: str | None = None,
+        newest_first: bool = False,
+    ) -> Timeline | None:
+        """The last events of a person by event time, a page; None: nobody knows the person.
+
+        since, until: ms, from and before. cursor: `next` of the page before.
+        """
+        how = since, until, types, limit, cursor, newest_first
+        return self._ask(asking.timeline((namespace, id), *how))
 
     def models(self) -> list[Model]:
         """All models with their quality."""

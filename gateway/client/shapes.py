@@ -40,6 +40,34 @@ class Similar(TypedDict):
     people: list[Alike]
 
 
+class Thing(TypedDict):
+    """A thing that an event names."""
+
+    kind: Literal["product", "page"]
+    id: str
+
+
+class Event(TypedDict):
+    """What happened once. identity: None where the key may not see it."""
+
+    event_id: str
+    event_time: int
+    event_type: str | None
+    amount: float
+    quantity: float
+    about: list[Thing]
+    identity: str | None
+
+
+class Timeline(TypedDict):
+    """Events of a person by event time. next: the cursor of the page that follows."""
+
+    profile_id: str
+    identities: list[str]
+    events: list[Event]
+    next: str | None
+
+
 class Snapshot(TypedDict):
     """What the learner published last. metrics: progressive validation on what was served."""
 

@@ -12,9 +12,10 @@ from gateway.routes.profiles import profiles
 from gateway.routes.quality import quality
 from gateway.routes.scores import scores
 from gateway.routes.similar import similar
+from gateway.routes.timelines import timelines
 
 ROUTERS = (
-    similar, profiles, quality, audiences, clusters, forecasts, events, scores, privacy,
+    similar, timelines, profiles, quality, audiences, clusters, forecasts, events, scores, privacy,
     identities, keys, health,
 )  # fmt: skip
 

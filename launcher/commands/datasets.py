@@ -36,6 +36,7 @@ class KindOfDataset(StrEnum):
     """What its records are."""
 
     record = "record"
+    patches = "patches"
 
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the data set.")]
@@ -82,6 +83,10 @@ def create(
     kind: Annotated[KindOfDataset, typer.Option(help="What its records are.")] = (
         KindOfDataset.record
     ),
+    of: Annotated[
+        str,
+        typer.Option(metavar="DATASET", help="Of patches: the record data set that they change."),
+    ] = "",
     topic: Annotated[str, typer.Option(help="Its topic; without it that of the same name.")] = "",
     field: Annotated[
         list[str] | None,
@@ -113,7 +118,7 @@ def create(
 
     wanted = Declaration(
         Dataset(name), kind.value, topic or name, 0, not disabled, precedence,
-        _milliseconds(ttl), _fields(field or ()), now_ms(),
+        _milliseconds(ttl), _fields(field or ()), now_ms(), of,
     )  # fmt: skip
 
     async def work(desk: DatasetDesk) -> tuple[Declaration, list[str], bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -31,8 +31,8 @@ def produce(
         str,
         typer.Option(
             metavar="DATASET",
-            help="`events`, `attributes` (records of a CRM), or another data set: see `afflux "
-            "datasets list`.",
+            help="`events`, `attributes` (whole records of a CRM), `patches` (of attributes), or "
+            "another data set: see `afflux datasets list`.",
         ),
     ] = "events",
     skip_bad: Annotated[
@@ -46,8 +46,8 @@ def produce(
     sent (exit code 1), unless --skip-bad is given.
     """
     settings = with_kafka()
-    dataset = _declaration(settings, into)
-    chunks = _checked(file, _encode(dataset))
+    dataset, fields = _declaration(settings, into)
+    chunks = _checked(file, _encode(dataset, fields))
     if skip_bad:
         good: Iterator[list[Encoded]] = (messages for messages, _ in _tell(chunks))
         first: list[list[Encoded]] = []
@@ -67,24 +67,29 @@ def produce(
             f"{settings.kafka.timeout_s:g} s",
             hint="is the broker up, and are the topics there? See `afflux doctor`",
         )
-    what = "events" if dataset.kind == "events" else "attributes"
+    what = "attributes" if dataset.kind == "record" else dataset.kind
     plain(f"sent {producer.delivered} {what} to {dataset.topic}")
 
 
-def _declaration(settings: Settings, name: str) -> Declaration:
-    """The data set; Redis is asked only for those that not every installation has."""
+def _declaration(settings: Settings, name: str) -> tuple[Declaration, Mapping[str, str]]:
+    """The data set, with its fields; Redis is asked only for those that are not built in."""
     from launcher.declared import declared
 
     known = {one.name: one for one in BUILT_IN}
-    return known.get(Dataset(name)) or declared(settings).one(name)
+    if name in known:
+        return known[Dataset(name)], {}
+    found = declared(settings)
+    return found.one(name), found.fields_of(found.one(name))
 
 
-def _encode(dataset: Declaration) -> Encode:
-    from streams.encoding import encode_attributes, encode_events
+def _encode(dataset: Declaration, fields: Mapping[str, str]) -> Encode:
+    from streams.encoding import encode_attributes, encode_events, encode_patches
 
     if dataset.kind == "events":
         return encode_events
-    return partial(encode_attributes, fields=dataset.fields)
+    return partial(
+        encode_patches if dataset.kind == "patches" else encode_attributes, fields=fields
+    )
 
 
 def _checked(file: Path, encode: Encode) -> Iterator[tuple[list[Encoded], list[Problem]]]:

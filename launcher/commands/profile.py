@@ -1,4 +1,4 @@
-"""`afflux profile get`: read one profile out of Redis."""
+"""`afflux profile`: read one profile out of Redis, who is like it, and what happened."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from launcher.errors import LauncherError
 if TYPE_CHECKING:
     from profile_store.profile import Profile
     from profile_store.similar import By, Similar
+    from profile_store.timelines import TimelinePage
 
 profile = typer.Typer(help="Read profiles.", no_args_is_help=True)
 
@@ -106,6 +107,50 @@ def similar(
         out().print(table(found))
 
 
+@profile.command()
+def timeline(
+    namespace: Annotated[str, typer.Argument(help="Such as email, ECID or household.")],
+    id: Annotated[str, typer.Argument(metavar="ID", help="The identifier in that namespace.")],
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="Events from this time on.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", help="Events before this time.")
+    ] = None,
+    types: Annotated[
+        list[str] | None,
+        typer.Option("--type", help="Only of this type, such as commerce.purchases; repeatable."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many events.")] = 100,
+    cursor: Annotated[
+        str | None, typer.Option(help="Go on where a page ended: its `next`.")
+    ] = None,
+    newest_first: Annotated[bool, typer.Option("--newest-first", help="The other order.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on one line.")] = False,
+) -> None:
+    """Show the last events of a person, of all their identities, by event time.
+
+    Workers keep as many as AFFLUX_TIMELINE_EVENTS says. Times are ISO 8601, UTC if no zone is
+    given, or `now`. Exit code 1 where nothing is known of this identity.
+    """
+    first, end = (None if text is None else _moment(text) for text in (since, until))
+    found = _timeline(namespace, id, first, end, types or [], limit, cursor, newest_first)
+    if found is None:
+        report(f"nothing is known of {namespace}:{id}")
+        raise typer.Exit(NOT_FOUND)
+    if as_json:
+        print_json(found.to_dict())
+        return
+    from launcher.timeline_view import table
+
+    if not found.events:
+        plain("no event is kept of this time and type")
+        return
+    out().print(table(found))
+    if found.next:
+        plain(f"more: --cursor {found.next}")
+
+
 def _moment(text: str) -> int:
     """Milliseconds. Raises LauncherError for what is no time."""
     if text == "now":
@@ -145,5 +190,24 @@ def _similar(namespace: str, id: str, limit: int, by: str | None) -> Similar | N
     with ProfileStore(redis_options(with_redis())) as store:
         try:
             return store.similar(namespace, id, limit, cast("By | None", by))
+        except ValueError as error:
+            raise LauncherError(str(error)) from None
+
+
+def _timeline(
+    namespace: str,
+    id: str,
+    since: int | None,
+    until: int | None,
+    types: list[str],
+    limit: int,
+    cursor: str | None,
+    newest_first: bool,
+) -> TimelinePage | None:
+    from profile_store import ProfileStore
+
+    with ProfileStore(redis_options(with_redis())) as store:
+        try:
+            return store.timeline(namespace, id, since, until, types, limit, cursor, newest_first)
         except ValueError as error:
             raise LauncherError(str(error)) from None

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from afflux.attributes import AttributeBatch, AttributeRecord, fold_attributes
+from afflux.attributes import (
+    AttributeBatch,
+    AttributePatch,
+    AttributeRecord,
+    fold_attributes,
+)
 from afflux.catalog import Catalog
 from afflux.codes import REJECTED, Code
 from afflux.datasets import Declaration
@@ -66,7 +71,7 @@ class AttributeFolder:
     async def _fold(
         self, part: OwnedPartition, dataset: Declaration, batch: AttributeBatch
     ) -> None:
-        records: dict[int, dict[Identity, list[AttributeRecord]]] = {}
+        records: dict[int, dict[Identity, list[AttributeRecord | AttributePatch]]] = {}
         counted: dict[int, dict[Code, int]] = {}
         identities = [r.identity for r in batch.records]
         for record, shard in zip(
@@ -83,7 +88,7 @@ class AttributeFolder:
                 RowRequest(
                     shard,
                     fragments=[(i, EVENTS) for i in people],
-                    attributes=[(i, dataset.name) for i in people],
+                    attributes=[(i, dataset.rows) for i in people],
                 )
                 for shard, people in records.items()
             ]
@@ -132,7 +137,7 @@ class AttributeFolder:
                 part.fence(shard),
                 target.encode(),
                 b"",
-                attributes=[(identity, dataset.name, value) for identity, value in values],
+                attributes=[(identity, dataset.rows, value) for identity, value in values],
                 deadlines=due,
             )
         )

@@ -71,8 +71,12 @@ class Judged:
 class AudienceStage:
     """Asks the rules."""
 
-    def __init__(self, catalog: Catalog, source: RuleSource, feeds: Feeds) -> None:
+    def __init__(
+        self, catalog: Catalog, source: RuleSource, feeds: Feeds, exited_ms: int = 0
+    ) -> None:
+        """exited_ms: see `afflux.limits.Expiry.membership_ms`."""
         self._catalog = catalog
+        self._exited_ms = exited_ms
         self._source = source
         self._feeds = feeds
         self._values = AttributeValues()
@@ -112,7 +116,7 @@ class AudienceStage:
         frame = ProfileColumns(
             self._catalog, fragment, served, attributes, now, _vectors(rows, outcome, at, scored)
         )
-        verdict = judge(rules, frame, known, before, entry)
+        verdict = judge(rules, frame, known, before, entry, self._exited_ms)
         look = _Look(rules, rows, outcome, at, before, was, forgotten, scored, now, verdict)
         return look.judged()
 

@@ -51,11 +51,13 @@ class CommitPlanner:
         encode_examples: EncodeExamples,
         encode_control: EncodeControl,
         nonce: bytes,
+        timeline_events: int = 0,
     ) -> None:
         self._catalog = catalog
         self._encode_examples = encode_examples
         self._encode_control = encode_control
         self._nonce = nonce
+        self._timeline_events = timeline_events
         self._models = [m.name.encode() for m in catalog.models]
 
     def plan(
@@ -81,6 +83,7 @@ class CommitPlanner:
         interests = _grouped(
             (int(shard[r]), (identities[r], data)) for r, data in outcome.interests.items()
         )
+        timelines = self._timelines(identities, shard, outcome)
         forget = _grouped((int(shard[r]), identities[r]) for r in _gone(outcome))
         expired = _grouped(
             (int(shard[r]), (identities[r], EVENTS)) for r in outcome.expired.tolist()
@@ -111,6 +114,8 @@ class CommitPlanner:
                     members=judged.members.get(s, {}) if judged else {},
                     swept=swept.get(s, b"") if swept else b"",
                     volumes=outcome.volumes.get(s, ()),
+                    timelines=timelines.get(s, ()),
+                    timeline_events=self._timeline_events,
                 )
             )
             open_deadlines = [d for d in deadlines.get(s, {}).values() if d]
@@ -125,6 +130,17 @@ class CommitPlanner:
         data = self._catalog.encode_rows(outcome.fragment[rows])
         names = [identities[r] for r in rows.tolist()]
         writes = list(zip(names, repeat(EVENTS), data, strict=False))
+        return {s: writes[part] for s, part in slices.items()}
+
+    def _timelines(
+        self, identities: Sequence[Identity], shard: NDArray[np.int32], outcome: StepOutcome
+    ) -> dict[int, list[tuple[Identity, Dataset, bytes]]]:
+        if not outcome.timelines:
+            return {}
+        rows, slices = _sorted_by_shard(np.fromiter(outcome.timelines, np.int64), shard)
+        order = rows.tolist()
+        data = [outcome.timelines[r] for r in order]
+        writes = list(zip([identities[r] for r in order], repeat(EVENTS), data, strict=False))
         return {s: writes[part] for s, part in slices.items()}
 
     def _deadlines(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from afflux.datasets import Declaration
@@ -74,6 +74,10 @@ class Feeds:
         (there,) = [one for one in self._read if one.topic == topic]
         now = self._source.current.declared.get(there.name)
         return now if now is not None and now.number == there.number else there
+
+    def fields(self, dataset: Declaration) -> Mapping[str, str]:
+        """Declared fields of its attributes."""
+        return self._source.current.fields_of(dataset)
 
     async def refresh(self) -> None:
         """Look for changes. Raises TopicsChanged where other topics are to be read."""

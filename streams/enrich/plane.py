@@ -102,7 +102,9 @@ class EnrichPlane:
         self._monotonic = monotonic
         self._wall_ms = wall_ms
         self._announcer = Announcer(catalog, delivery, settings.secret, settings.partitions)
-        planner = CommitPlanner(catalog, encode_training_examples, encode_control, nonce)
+        planner = CommitPlanner(
+            catalog, encode_training_examples, encode_control, nonce, settings.timelines.events
+        )
         fetcher = RowFetcher(store, catalog, settings.shards)
         self._rules = audiences or NoAudiences()
         of_audiences = AudienceLastWord(store, fetcher, self._announcer, self._rules)
@@ -113,7 +115,7 @@ class EnrichPlane:
         self._takeover = TakeOver(
             store, self._feeds, catalog, self._last_word, nonce, monotonic, wall_ms
         )
-        stage = AudienceStage(catalog, self._rules, self._feeds)
+        stage = AudienceStage(catalog, self._rules, self._feeds, settings.expiry.membership_ms)
         self._advancer = Advancer(
             store, catalog, planner, fetcher, self._last_word,
             settings.shards, settings.commit_rows, settings.step,
@@ -289,7 +291,8 @@ class EnrichPlane:
         self, part: OwnedPartition, dataset: Declaration, records: RecordBatch
     ) -> None:
         head = part.heads[dataset.number]
-        batch, bad = self._decoder.attributes(records, dataset.number, dataset.fields)
+        fields = self._feeds.fields(dataset)
+        batch, bad = self._decoder.attributes(records, dataset.number, fields, dataset.contract)
         bad = [b for b in bad if b.offset >= head.offset]
         self._watch_share(len(records), bad)
         await self._dead_letters.send(records, bad)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from afflux.limits import Expiry, Silence, StepSettings
+from afflux.limits import Expiry, Silence, StepSettings, Timelines
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ class EnrichSettings:
     """When scores of people without events are made anew."""
     expiry: Expiry = field(default_factory=Expiry)
     """What is forgotten of people who stay away."""
+    timelines: Timelines = field(default_factory=Timelines)
+    """What is kept of single events."""
 
     @property
     def step(self) -> StepSettings:
@@ -49,4 +51,5 @@ class EnrichSettings:
             edge_refresh_ms=self.edge_refresh_ms,
             silence=self.silence,
             expiry=self.expiry,
+            timelines=self.timelines,
         )

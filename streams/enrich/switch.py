@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from afflux.attributes import AttributeBatch
+from afflux.attributes import AttributeBatch, AttributePatch, AttributeRecord
 from afflux.codes import Code
 from afflux.columns import empty_events
 from afflux.outcome import Batch, Rejected
@@ -28,8 +28,8 @@ def without_events(batch: Batch, shards: int) -> Batch:
 
 
 def without_records(batch: AttributeBatch, shards: int) -> AttributeBatch:
-    """The same of attribute records; what removes attributes, a null value, is kept."""
-    aside = [record for record in batch.records if record.attributes]
+    """The same of attributes; what removes all of them, a null value, is kept."""
+    aside = [record for record in batch.records if not _removes(record)]
     if not aside:
         return batch
     of = shard_of(murmur2([record.identity for record in aside]), shards).tolist()
@@ -37,8 +37,12 @@ def without_records(batch: AttributeBatch, shards: int) -> AttributeBatch:
         Rejected(record.offset, shard, int(Code.set_aside))
         for record, shard in zip(aside, of, strict=True)
     ]
-    kept = [record for record in batch.records if not record.attributes]
+    kept = [record for record in batch.records if _removes(record)]
     return replace(batch, records=kept, rejected=_by_offset([*batch.rejected, *counted]))
+
+
+def _removes(record: AttributeRecord | AttributePatch) -> bool:
+    return isinstance(record, AttributeRecord) and not record.attributes
 
 
 def _by_offset(found: list[Rejected]) -> list[Rejected]:

@@ -31,6 +31,7 @@ _STORES = (
     ("attributes", "deleted"),
     ("scores, factors and served values", "deleted"),
     ("links, also those that others had to this person", "deleted"),
+    ("timelines of events", "deleted"),
     ("deadlines", "deleted"),
     ("interests", "deleted"),
     ("memberships of audiences, and their lists of members", "deleted"),
@@ -67,7 +68,8 @@ class PrivacyDesk:
         (person,) = found.people
         allowed([stored.identity for stored in person])
         identities = [stored.identity for stored in person]
-        content = await dossier(found, await self._reader.places(identities))
+        places = await self._reader.places(identities)
+        content = await dossier(found, places, await self._reader.timelines(identities))
         if content is None:
             return None
         installation = found.known[0]

@@ -15,6 +15,7 @@ from streams.topics import (
     EXPERIENCE_EVENTS,
     INPUT_TOPICS,
     MODEL_UPDATES,
+    PROFILE_ATTRIBUTE_PATCHES,
     PROFILE_ATTRIBUTES,
     SCORE_UPDATES,
     TRAINING_EXAMPLES,
@@ -29,6 +30,7 @@ _LETTERS = "original bytes of records that were rejected"
 _HOLDS = {
     EXPERIENCE_EVENTS.name: "events, links and other control records",
     PROFILE_ATTRIBUTES.name: "attributes",
+    PROFILE_ATTRIBUTE_PATCHES.name: "changes of attributes",
     SCORE_UPDATES.name: "scores with factors, and all identities of the profile",
     AUDIENCE_UPDATES.name: "memberships of audiences",
     TRAINING_EXAMPLES.name: "the identity, features and label of each outcome that was due",
@@ -38,6 +40,7 @@ _HOLDS = {
 _DONE = {
     EXPERIENCE_EVENTS.name: "the delete is in the log; what is read again is not folded",
     PROFILE_ATTRIBUTES.name: "a null value supersedes it",
+    PROFILE_ATTRIBUTE_PATCHES.name: "the delete is later; what is read again is not folded",
     SCORE_UPDATES.name: "a null value supersedes it",
     AUDIENCE_UPDATES.name: "a null value supersedes it",
     TRAINING_EXAMPLES.name: "a null value: the learner drops what it has not learned yet, and "
@@ -79,6 +82,10 @@ def what_was_done(configs: Configs, at: int, datasets: Datasets) -> list[dict[st
 
 
 def _words(known: Mapping[str, str], topic: Topic) -> str:
-    """Topics of declared data sets are like the built-in ones."""
-    like = PROFILE_ATTRIBUTES.name
-    return known.get(topic.name) or known[f"{like}.dlq" if topic.name.endswith(".dlq") else like]
+    """Topics of declared data sets are like the built-in ones with the same values."""
+    if topic.name in known:
+        return known[topic.name]
+    if not topic.values:
+        return known[dead_letters(PROFILE_ATTRIBUTES).name]
+    like = {one.values: one.name for one in (PROFILE_ATTRIBUTES, PROFILE_ATTRIBUTE_PATCHES)}
+    return known[like[topic.values]]

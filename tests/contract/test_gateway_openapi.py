@@ -23,6 +23,7 @@ expected-statuses = [200, 202, 401, 403, 404, 409, 413, 422]
 OPERATIONS = [
     ("GET", "/v1/profiles/{namespace}/{id}"),
     ("GET", "/v1/profiles/{namespace}/{id}/similar"),
+    ("GET", "/v1/profiles/{namespace}/{id}/timeline"),
     ("POST", "/v1/profiles/lookup"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{name}"),

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
-import redis
 
 from afflux.names import ATTRIBUTES, EVENTS, Identity
 from profile_store.contract import (
@@ -25,47 +22,14 @@ from store_cases import (
     Harness,
     fence,
     first,
-    memory_harness,
     person,
     position,
-    redis_harness,
     request,
     rows,
     second,
 )
-from store_cluster import masters
-from store_redis import RedisProcess
 
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[list[RedisProcess]]:
-    """One server for all tests of the module, each finds it empty."""
-    with RedisProcess() as process:
-        yield [process]
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[list[RedisProcess]]:
-    """Masters of a cluster for all tests of the module, each finds them empty."""
-    with masters() as nodes:
-        yield nodes
-
-
-@pytest.fixture(params=["memory", "redis", "cluster"])
-async def harness(request: pytest.FixtureRequest) -> AsyncIterator[Harness]:
-    """Each kind of store, empty."""
-    if request.param == "memory":
-        yield memory_harness()
-        return
-    nodes: list[RedisProcess] = request.getfixturevalue(
-        "server" if request.param == "redis" else "cluster"
-    )
-    with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(redis.Redis(port=node.port)) for node in nodes]
-        harness = redis_harness(nodes[0].url, clients, cluster=request.param == "cluster")
-        yield harness
-        await harness.store.close()
-        await harness.other.close()
+pytest_plugins = ["store_harness"]
 
 
 async def test_an_empty_shard_has_nothing(harness: Harness) -> None:

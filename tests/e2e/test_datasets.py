@@ -118,7 +118,12 @@ def test_a_data_set_from_its_making_to_its_end(stack: Up) -> None:
     assert "data set loyalty is deleted, with 1 rows" in gone.stdout
     until(lambda: attributes(stack) == {"city": "Ulm", "tier": "tin"})
     unknown = afflux("datasets", "describe", "loyalty", cwd=stack.folder)
-    assert "there is no data set loyalty; there are: events, attributes" in unknown.stderr
-    run(stack, "produce", "-", "--into", "attributes", stdin=record(9, city="Bonn"))
-    until(lambda: attributes(stack) == {"city": "Bonn"}, 60)
+    assert "there is no data set loyalty; there are: events, attributes, patches" in unknown.stderr
+    run(stack, "produce", "-", "--into", "attributes", stdin=record(9, city="Bonn", trial=True))
+    patch = {
+        "timestamp": START + 10, "identityMap": {"email": [{"id": "ada@example.org"}]},
+        "upsert": {"tier": "new"}, "remove": ["trial"],
+    }  # fmt: skip
+    run(stack, "produce", "-", "--into", "patches", stdin=json.dumps(patch))
+    until(lambda: attributes(stack) == {"city": "Bonn", "tier": "new"}, 60)
     assert Path(stack.folder).is_dir()

@@ -127,6 +127,7 @@ def assert_all_is_exported(up: Up, content: dict[str, Any]) -> None:
                 assert PARTS[key[:1].decode()] in one, key
     crm = of["crm:zelda-77"]
     assert {"fragments", "attributes", "links", "served", "interests", "memberships"} <= set(crm)
+    assert len(crm["timeline"]) == 4
     assert crm["listed_in"] == ["buyers"]
     assert crm["memberships"]["audiences"]["buyers"]["inside"]
     assert next(one["id"] for one in crm["interests"]["things"]["product"]).startswith("ocarina")
@@ -196,6 +197,19 @@ def test_nothing_is_left_within_a_minute(stack: Up) -> None:
         assert len(content["profile"]["affinities"]["products"]) == 4
         assert content["profile"]["audiences"]["buyers"]["last_qualification_time"] >= START
         assert_all_is_exported(stack, content)
+        ask = ("profile", "timeline", "email", "zelda@example.org")
+        told = json.loads(afflux(*ask, "--json", cwd=stack.folder).stdout)
+        assert told == client.get("/v1/profiles/crm/zelda-77/timeline").json() | {
+            "identities": told["identities"]
+        }
+        assert [e["event_time"] for e in told["events"]] == sorted(e["timestamp"] for e in mine)
+        assert told["events"][0]["about"][0]["kind"] == "product"
+        some = afflux(
+            *ask, "--from", "2025-01-01", "--type", "commerce.purchases", "--limit", "1",
+            "--newest-first", cwd=stack.folder,
+        )  # fmt: skip
+        assert (some.returncode, some.stdout.count("commerce.purchases")) == (0, 1), some.stderr
+        assert "more: --cursor " in some.stdout
         shown = afflux("profile", "similar", "crm", "zelda-77", "--json", cwd=stack.folder)
         similar = json.loads(shown.stdout)
         assert similar["by"] == "interests"
@@ -214,6 +228,8 @@ def test_nothing_is_left_within_a_minute(stack: Up) -> None:
         assert time.monotonic() - began < LIMIT_S
         for who in ("crm/zelda-77", "email/zelda@example.org"):
             assert client.get(f"/v1/profiles/{who}").status_code == 404
+            assert client.get(f"/v1/profiles/{who}/timeline").status_code == 404
+        assert afflux(*ask, cwd=stack.folder).returncode == 1
 
         before = flow.sent
         assert client.post("/v1/events", json=mine).status_code == 202

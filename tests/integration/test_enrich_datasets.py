@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
 
-from afflux.datasets import Declaration
+from afflux.datasets import DatasetError, Declaration
 from afflux.limits import DAY_MS
 from afflux.merge_policy import MergePolicy
-from afflux.names import Dataset
+from afflux.names import ATTRIBUTES, PATCHES, Dataset
 from dataset_rig import SHARDS, DatasetSite
-from enrich_rig import START
+from enrich_rig import START, Logged
 from launcher.dataset_desk import counted, in_kafka
 from memory_link import MemoryLink
 from profile_store import AsyncProfileStore
 from profile_store.dataset_definitions import UnknownPolicy
 from profile_store.keys import Keys
+from streams.encoding import encode_patches
 from streams.ports import TopicsChanged
 
 CRM = Declaration(Dataset("crm"), "record", "crm-records", 0, precedence=200)
@@ -62,6 +64,7 @@ async def test_counts_of_each_data_set_are_exact(site: DatasetSite) -> None:
     assert found == {
         "events": {"accepted": 2, "rejected": 0, "set_aside": 0, "newest": START + 2},
         "attributes": {"accepted": 0, "rejected": 0, "set_aside": 0, "newest": None},
+        "patches": {"accepted": 0, "rejected": 0, "set_aside": 0, "newest": None},
         "crm": {"accepted": 3, "rejected": 0, "set_aside": 0, "newest": START + 8},
         "web": {"accepted": 1, "rejected": 2, "set_aside": 0, "newest": START + 5},
     }
@@ -229,3 +232,73 @@ async def test_marks_change_with_the_policy_and_with_time(site: DatasetSite) -> 
         marks += found.marks()
     assert marks[0] == marks[1]
     assert len(set(marks)) == 3
+
+
+async def test_patches_change_some_attributes_and_leave_the_others(site: DatasetSite) -> None:
+    """Set, changed and removed, by time and not by arrival; one row; counts of their own."""
+    site.record("profile-attributes", "crm:1", 5, city="Ulm", age=30, trial=1)
+    site.patch("crm:1", 6, "trial", city="Bonn")
+    site.patch("crm:1", 4, age=29)
+    site.patch("crm:2", 3, tier="gold")
+    await site.worker.drain()
+    first, second = await site.reader.get("crm", "1"), await site.reader.get("crm", "2")
+    assert first is not None
+    assert second is not None
+    assert (first.attributes, second.attributes) == ({"city": "Bonn", "age": 30}, {"tier": "gold"})
+    assert len(site.rows("attributes")) == 2
+    found = {one.name: one for one in site.source.current.by_number}
+    positions = await site.positions()
+    assert counted(found[PATCHES], positions)["accepted"] == 3
+    assert counted(found[ATTRIBUTES], positions)["accepted"] == 1
+    site.record("profile-attributes", "crm:1", 7, age=31)
+    site.delete("crm:2", 4)
+    site.patch("crm:2", 4, tier="late")
+    await site.worker.drain()
+    first = await site.reader.get("crm", "1")
+    assert first is not None
+    assert first.attributes == {"age": 31}
+    assert await site.reader.get("crm", "2") is None
+    assert [b'"patches"' in v for k, v in site.store.data.items() if k[:2] == b"a:"] == [False]
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_rows_do_not_depend_on_how_topics_are_cut_and_interleaved(seed: int) -> None:
+    """Records, patches and deletes of few people: a worker's rows are those of another rhythm."""
+    rng, dumps = random.Random(seed), []
+    what = rng.choices(["record", "patch", "delete"], [3, 8, 1], k=60)
+    said = [(one, f"crm:{rng.randrange(4)}", rng.randint(1, 40)) for one in what]
+    for most in (1, 3, 50):
+        site, names = DatasetSite(), random.Random(seed)
+        await site.start()
+        for kind, who, at in said:
+            name, other = names.sample("abcd", 2)
+            if kind == "record":
+                site.record("profile-attributes", who, at, **{name: at, other: 0})
+            elif kind == "patch":
+                site.patch(who, at, other, **{name: at})
+            else:
+                site.delete(who, at)
+        await site.worker.drain(random.Random(seed + most), most)
+        dumps.append({k: v for k, v in site.store.data.items() if k[:2] == b"a:"})
+    assert dumps[0] == dumps[1] == dumps[2]
+    assert any(b'"patches"' in row for row in dumps[0].values())
+
+
+async def test_patches_of_a_declared_data_set_are_in_its_rows(site: DatasetSite) -> None:
+    """By its fields, and merged by its precedence; it cannot go before them."""
+    crm_patches = Declaration(Dataset("crm-patches"), "patches", "crm-patches", 0, of="crm")
+    await site.declare(lambda found: found.created(crm_patches))
+    await site.again()
+    site.record("crm-records", "crm:1", 1, city="Ulm", tier="gold")
+    row = {"timestamp": START + 2, "identityMap": {"crm": [{"id": "1"}]}, "remove": ["city"]}
+    site.logs.append("crm-patches", Logged(b"crm:1", encode_patches([row])[0], START + 2))
+    await site.worker.drain()
+    profile = await site.reader.get("crm", "1")
+    assert profile is not None
+    assert profile.attributes == {"tier": "gold"}
+    assert len(site.rows("crm")) == 1
+    off = site.source.current.switched("crm", False, 0)
+    with pytest.raises(DatasetError, match="crm-patches has patches of crm"):
+        off.deleted("crm", 10_000)
+    with pytest.raises(DatasetError, match="no record data set"):
+        off.created(replace(crm_patches, name=Dataset("more"), topic="more", of="events"))

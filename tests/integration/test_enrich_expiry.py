@@ -10,6 +10,8 @@ from core_cases import CATALOG
 from enrich_rig import START, Logs, Worker
 from enrich_workload import DAY, purchase
 from profile_store import AsyncProfileStore
+from profile_store.audience_definitions import Definitions
+from profile_store.audience_store import AudienceStore
 from profile_store.contract import ShardStore
 from profile_store.installation import Installation, ensure_installation
 from profile_store.memory import MemoryShardStore
@@ -79,3 +81,43 @@ async def test_scores_are_withdrawn_and_rows_stay(commit_rows: int) -> None:
     assert kinds.count(b"v:") == PEOPLE // 10 + 1
     withdrawn = [m.key for m in worker.logs.outputs["score-updates"] if m.value is None]
     assert len(withdrawn) == len(set(withdrawn)) >= PEOPLE - PEOPLE // 10
+
+
+BUYERS = "now - events.purchases.last < duration('240h')"
+
+
+@pytest.mark.parametrize("days", [0, 30])
+async def test_audiences_that_people_left_are_forgotten(redis_url: str, days: int) -> None:
+    """A month after their entry, by timers alone; who is inside stays, and so do all without it."""
+    store = RedisShardStore(redis_url, SHARDS)
+    await ensure_installation(store, Installation.of(CATALOG, SHARDS, 1))
+    shelf = AudienceStore(store.link, store.keys)
+    rules = Definitions().with_rule("buyers", BUYERS, {}, 1)
+    assert await shelf.swap_definitions(b"", rules.encode())
+    logs, people = Logs(1), 50
+    for n in range(people):
+        logs.now = START + n * MINUTE
+        logs.append("experience-events", purchase(logs.now, f"a{n}", f"crm:{n}"))
+    for day in range(1, 45):
+        for witness in ("crm:a", "crm:b"):
+            logs.now = START + day * DAY
+            logs.append("experience-events", purchase(logs.now, f"{witness}{day}", witness))
+    worker = Worker(
+        store, logs, SHARDS, "w", expiry=Expiry(membership_ms=days * DAY), audiences=shelf
+    )
+    await worker.own([0])
+    await worker.drain(most=20)
+    left = [m for m in logs.outputs["audience-updates"] if m.value is not None]
+    assert len(left) >= 2 * people
+    client = redis.Redis.from_url(redis_url)
+    assert await count(client, "u:*") == 2 if days else people + 2
+    assert sum(client.zcard(key) for key in client.keys("n:*")) == 2
+    async with AsyncProfileStore(redis_url) as reader:
+        gone, inside = await reader.get("crm", "7"), await reader.get("crm", "a")
+        assert gone is not None
+        assert inside is not None
+        assert (set(gone.audiences), set(inside.audiences)) == (
+            set() if days else {"buyers"}, {"buyers"},
+        )  # fmt: skip
+    client.close()
+    await store.close()

@@ -59,7 +59,7 @@ def positions(store: MemoryShardStore) -> list[Position]:
 
 def examples(logs: Logs) -> set[tuple[object, ...]]:
     """Examples without repeats: id, opening, and the label where it is certain."""
-    values = [m.value for m in logs.outputs["training-examples"]]
+    values = [m.value for m in logs.outputs["training-examples"] if m.value is not None]
     found = decode_training_examples(values, CATALOG.dimension, CATALOG.layout)
     assert len(found) == len(values)
     certain = (found.flags & LABEL_UNCERTAIN) == 0
@@ -74,7 +74,7 @@ def examples(logs: Logs) -> set[tuple[object, ...]]:
 
 def assert_repeats_can_be_dropped(logs: Logs) -> None:
     """Per shard and model the new examples ascend: a learner may keep only the last key."""
-    values = [m.value for m in logs.outputs["training-examples"]]
+    values = [m.value for m in logs.outputs["training-examples"] if m.value is not None]
     found = decode_training_examples(values, CATALOG.dimension, CATALOG.layout)
     seen: set[tuple[object, ...]] = set()
     last: dict[tuple[int, str], tuple[int, bytes, str]] = {}

@@ -12,7 +12,7 @@ from afflux.catalog import Catalog
 from afflux.columns import Kind
 from afflux.identity import Edges
 from afflux.interests.rules import InterestRules
-from afflux.limits import Expiry, Silence
+from afflux.limits import Expiry, Silence, Timelines
 from afflux.names import ModelName
 from afflux.oracle.partition import Oracle
 from afflux.oracle.records import Record
@@ -125,6 +125,7 @@ def assert_same(replay: Replay, oracle: Oracle) -> None:
         assert stored == oracle.edges.get(identity, {})
         interests = oracle.interests[identity].encode()
         assert replay.interests.get(identity, b"") == interests
+        assert replay.timelines.get(identity, ()) == oracle.timelines[identity].encode()
     assert set(replay.fragments) <= set(oracle.rows)
     for shard, position in replay.positions.items():
         assert list(position.counters) == oracle.counters[shard]
@@ -176,3 +177,23 @@ def test_expiry_equals_the_oracle(
     replay, oracle = replayed(log, cuts, rules=rules), told(log, rules=rules)
     assert_same(replay, oracle)
     assert set(replay.served) <= {i for i, row in oracle.rows.items() if row.last_ts}
+
+
+REMEMBERING = [
+    StepSettings(8, timelines=Timelines(3)),
+    StepSettings(8, timelines=Timelines(1000, 20 * DAY)),
+    StepSettings(
+        8, silence=Silence(DAY, 40 * DAY), expiry=Expiry(30 * DAY), timelines=Timelines(4, DAY)
+    ),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rules", REMEMBERING, ids=["few", "for a while", "few, for a day"])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(log=LOGS, cuts=CUTS)
+def test_timelines_equal_the_oracle(
+    rules: StepSettings, log: Sequence[Record], cuts: Sequence[tuple[int, int]]
+) -> None:
+    """The bytes of every timeline and all else: by number, by age, beyond deletes and expiry."""
+    assert_same(replayed(log, cuts, rules=rules), told(log, rules=rules))

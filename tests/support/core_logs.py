@@ -59,6 +59,7 @@ NUMBERS = st.sampled_from(
 
 TYPES = {
     0: ["acme.demoBooked", "acme.signedOff", "acme.other"],
+    1: ["", "web.webpagedetails.pageViews", "acme.page" + 200 * "ü"],
     5: ["commerce.purchases"],
     6: ["advertising.impressions", "directMarketing.emailSent"],
 }
@@ -66,7 +67,7 @@ TYPES = {
 
 THINGS = st.builds(
     lambda subject, n, name: Mention(subject, 2**63 + n % 7 * 5 + 1, b"id%d" % n, name),
-    st.sampled_from([0, 0, 0, 1, 4]),
+    st.sampled_from([0, 0, 0, 1, 1, 2, 4]),
     st.integers(0, 11),
     st.sampled_from([b"", b"", "Gr\u00fcner Tee".encode()]),
 )

@@ -22,6 +22,7 @@ from afflux.position import Position, TopicPosition, Watermark
 from afflux.scoring import Scorer
 from afflux.shards import murmur2
 from afflux.step import StepSettings, step
+from afflux.timeline.growth import Growth
 from afflux.watermark import after
 
 
@@ -34,6 +35,7 @@ class Replay:
         self.served: dict[Identity, bytes] = {}
         self.edges: dict[Identity, bytes] = {}
         self.interests: dict[Identity, bytes] = {}
+        self.timelines: dict[Identity, tuple[bytes, ...]] = {}
         self.deadlines: dict[Identity, int] = {}
         self.closed: dict[int, list[Closed]] = defaultdict(list)
         self.early: dict[int, list[Early]] = defaultdict(list)
@@ -141,6 +143,10 @@ class Replay:
             self.edges[fetched.identities[r]] = edges.encode()
         for r, interests in out.interests.items():
             self.interests[fetched.identities[r]] = interests
+        for r, growth in out.timelines.items():
+            before = self.timelines.get(fetched.identities[r], ())
+            after = Growth.unpack(growth).after(before, self.settings.timelines.events)
+            self.timelines[fetched.identities[r]] = after
         for c in out.closed:
             self.closed[int(c["shard"])].append(
                 Closed(
@@ -214,6 +220,7 @@ def columns_of(events: Sequence[Event], types: EventTypes = BUILT_IN) -> EventCo
     for e in events:
         place.setdefault(e.identity, len(place))
     links = [(i, other) for i, e in enumerate(events) for other in e.links]
+    given = list(dict.fromkeys(e.event_type for e in events if e.event_type))
     others = {other: k for k, other in enumerate(dict.fromkeys(o for _, o in links))}
     return EventColumns(
         offset=np.array([e.offset for e in events], np.int64),
@@ -237,6 +244,10 @@ def columns_of(events: Sequence[Event], types: EventTypes = BUILT_IN) -> EventCo
         )
         if types.names
         else None,
+        type_of=np.array(
+            [given.index(e.event_type) if e.event_type else -1 for e in events], np.int32
+        ),
+        type_names=given,
     )
 
 

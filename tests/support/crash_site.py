@@ -259,6 +259,8 @@ class Site:
             elif key.startswith(b"c:"):
                 counts = client.hgetall(key)
                 found[key] = {Identity(name): int(count) for name, count in counts.items()}
+            elif key.startswith(b"t:"):
+                found[key] = tuple(client.lrange(key, 0, -1))
             else:
                 found[key] = client.get(key)
         return found

@@ -24,7 +24,7 @@ from typing import Any
 
 from afflux.position import Position
 from core_cases import CATALOG, linear_scorer
-from enrich_rig import SECRET, FixedScorers
+from enrich_rig import SECRET, TIMELINES, FixedScorers
 from profile_store.contract import Commit, CommitResult, RowReply, RowRequest, StoredSnapshot
 from profile_store.options import RedisOptions
 from profile_store.redis_store import RedisShardStore
@@ -246,7 +246,7 @@ async def work(job: Job) -> int:
     plane = EnrichPlane(
         EnrichSettings(
             partitions=job.partitions, shards=job.shards, secret=SECRET, idle_tick_s=0,
-            commit_rows=job.commit_rows, bad_share=1.0,
+            commit_rows=job.commit_rows, bad_share=1.0, timelines=TIMELINES,
         ),
         CATALOG,
         MortalStore(store, fate),

@@ -19,7 +19,7 @@ from profile_store.memory import MemoryShardStore
 from streams.control_codec import encode_control
 from streams.control_signing import SIGNATURE, sign
 from streams.dataset_source import DeclaredDatasets
-from streams.encoding import encode_attributes, encode_events
+from streams.encoding import encode_attributes, encode_events, encode_patches
 
 SHARDS = 4
 
@@ -61,6 +61,16 @@ class DatasetSite:
         row = {"timestamp": START + at, "identityMap": {space: [{"id": id}]}, "attributes": values}
         value = encode_attributes([row])[0]
         self.logs.append(topic, Logged(who.encode(), value, START + at))
+
+    def patch(self, who: str, at: int, *remove: str, **upsert: str | int) -> None:
+        """A change of some attributes."""
+        space, _, id = who.partition(":")
+        row = {
+            "timestamp": START + at, "identityMap": {space: [{"id": id}]}, "upsert": upsert,
+            "remove": list(remove),
+        }  # fmt: skip
+        logged = Logged(who.encode(), encode_patches([row])[0], START + at)
+        self.logs.append("profile-attribute-patches", logged)
 
     def event(self, who: str, at: int, *others: str, amount: float = 10.0) -> None:
         """A purchase; with others it links them."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from afflux.catalog import Catalog
-from afflux.limits import Expiry
+from afflux.limits import DAY_MS, Expiry, Timelines
 from afflux.scoring import Scorer
 from afflux.shards import murmur2, partition_of
 from core_cases import CATALOG, linear_scorer
@@ -30,6 +30,8 @@ from streams.topics import EXPERIENCE_EVENTS, INPUT_TOPICS, PROFILE_ATTRIBUTES
 
 SECRET = b"a secret of the tests"
 START = 1_700_000_000_000
+TIMELINES = Timelines(events=20, lifetime_ms=30 * DAY_MS)
+"""So that both limits are met."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,7 @@ class Worker:
         idle_tick_s: float = 0,
         expiry: Expiry | None = None,
         audiences: AudienceStore | None = None,
+        timelines: Timelines = TIMELINES,
         datasets: DatasetSource | None = None,
     ) -> None:
         self.logs = logs
@@ -144,6 +147,7 @@ class Worker:
         settings = EnrichSettings(
             partitions=logs.partitions, shards=shards, secret=SECRET, idle_tick_s=idle_tick_s,
             commit_rows=commit_rows, bad_share=1.0, expiry=expiry or Expiry(),
+            timelines=timelines,
         )  # fmt: skip
         self.plane = EnrichPlane(
             settings, catalog, store, logs, Decoder(limits, SECRET, types=catalog.types),
@@ -200,8 +204,8 @@ class Worker:
 
 
 def rows_of(dump: Mapping[bytes, object]) -> dict[bytes, object]:
-    """What the log alone decides: fragments, attributes, edges, deadlines, interests, counts."""
-    kinds = (b"f:", b"a:", b"l:", b"d:", b"i:", b"c:")
+    """What the log alone decides: rows, attributes, edges, deadlines, interests, counts, events."""
+    kinds = (b"f:", b"a:", b"l:", b"d:", b"i:", b"c:", b"t:")
     return {k: v for k, v in dump.items() if k[:2] in kinds and v}
 
 
@@ -209,6 +213,7 @@ __all__ = [
     "PROFILE_ATTRIBUTES",
     "SECRET",
     "START",
+    "TIMELINES",
     "FixedScorers",
     "Logged",
     "Logs",

@@ -45,6 +45,8 @@ class MemoryLink:
                 return data.get(args[0])
             case "MGET":
                 return [data.get(key) for key in args]
+            case "LRANGE":
+                return list(data.get(args[0], ()))
             case "HGETALL":
                 counts = self._members(args[0]).items()
                 return [part for field, n in counts for part in (field, b"%d" % n)]

@@ -88,11 +88,12 @@ class ExampleLog:
         store: ShardStore,
         schedule: Schedule | None = None,
         metrics: LearnerMetrics | None = None,
+        clusters: bool = True,
     ) -> LearnPlane:
         """A new process."""
         return LearnPlane(
             MODELS, CATALOG, store, self, lambda: self.now, lambda: 1_700_000_000_000,
-            schedule or Schedule(100, 5.0), metrics=metrics,
+            schedule or Schedule(100, 5.0), metrics=metrics, clusters=clusters,
         )  # fmt: skip
 
     async def feed(

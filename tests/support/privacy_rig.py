@@ -34,7 +34,8 @@ from streams.updates import decode_score_updates
 SHARDS, PARTITIONS = 64, 2
 PARTS = {
     "f": "fragments", "v": "served", "a": "attributes", "l": "links", "i": "interests",
-    "u": "memberships", "d": "next_look", "n": "listed_in", "o": "announced", "m": "cluster_sample",
+    "t": "timeline", "u": "memberships", "d": "next_look", "n": "listed_in", "o": "announced",
+    "m": "cluster_sample",
 }  # fmt: skip
 """First letter of a key that holds or names a person -> the part of an export that has it."""
 IMPERSONAL = frozenset("pbchkrw")

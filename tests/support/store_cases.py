@@ -99,7 +99,10 @@ def _owner(clients: Sequence[redis.Redis], key: bytes) -> redis.Redis:
 
 def _items(client: redis.Redis) -> Iterator[tuple[bytes, Value]]:
     for key in client.scan_iter(count=1000):
-        if client.type(key) == b"zset":
+        if client.type(key) == b"list":
+            entries: Any = client.lrange(key, 0, -1)
+            yield key, tuple(entries)
+        elif client.type(key) == b"zset":
             scored: Any = client.zrange(key, 0, -1, withscores=True)
             yield key, {Identity(member): int(score) for member, score in scored}
         elif client.type(key) == b"hash":

@@ -14,10 +14,12 @@ from afflux.identity import Edge, Edges
 from afflux.limits import StepSettings
 from afflux.names import ATTRIBUTES, EVENTS, Identity
 from afflux.oracle.interests import Mention
+from afflux.oracle.timeline import entry_of
 from afflux.outcome import Batch, Fetched
 from afflux.position import Position, TopicPosition, Watermark
 from afflux.shards import murmur2, shard_of
 from afflux.step import step
+from afflux.timeline.growth import Growth
 from core_cases import CATALOG, columns, linear_scorer
 from core_replay import mentions_of
 from profile_store import AsyncProfileStore, Profile
@@ -113,6 +115,24 @@ async def write(
         )
         (result,) = await store.commit([commit])
         assert result.landed
+
+
+async def keep_events(
+    store: ShardStore, who: str, events: Sequence[tuple[float, str | None]]
+) -> None:
+    """The timeline of one identity: (day, type) of each event, in the order of the log."""
+    identity = Identity(who.encode())
+    entries = [
+        entry_of(n, NOON + int(day * DAY), f"kept-{n}", kind, 0.0, 0.0, ())
+        for n, (day, kind) in enumerate(events)
+    ]
+    shard = shard_of_identity(identity)
+    (found,) = await store.positions([shard])
+    position = Position(0, (), int.from_bytes(found[:8], "little") + 1).encode()
+    growth = [(identity, EVENTS, Growth(entries).pack())]
+    commit = Commit(shard, found[:24], position, b"", timelines=growth, timeline_events=1000)
+    (result,) = await store.commit([commit])
+    assert result.landed
 
 
 def shard_of_identity(identity: Identity) -> int:

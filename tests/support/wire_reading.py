@@ -16,10 +16,13 @@ def decoder(limits: Limits = LIMITS, **options: Any) -> Decoder:
 
 
 def read(records: RecordBatch, at: Decoder | None = None) -> tuple[int, list[BadRecord]]:
-    """How many good records there are, of either topic, and the bad ones."""
+    """How many good records there are, of any topic, and the bad ones."""
     at = at or decoder()
     if records.topic == "profile-attributes":
         attributes, bad = at.attributes(records)
         return len(attributes.records), bad
+    if records.topic == "profile-attribute-patches":
+        patches, bad = at.attributes(records, 2, contract="ProfileAttributePatch")
+        return len(patches.records), bad
     events, bad = at.events(records)
     return len(events.events) + len(events.controls), bad

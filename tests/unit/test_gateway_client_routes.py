@@ -27,6 +27,7 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "profiles": ([("crm", "1")],),
     "affinities": ("crm", "1"),
     "similar": ("crm", "1"),
+    "timeline": ("crm", "1"),
     "models": (),
     "model": ("churn",),
     "clusters": (),

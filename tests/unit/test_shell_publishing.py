@@ -52,3 +52,18 @@ async def test_the_last_snapshot_is_told_when_the_learner_stops(log: ExampleLog)
     await plane.close()
     news = {m.key: decode_model_update(m.value or b"") for m in log.sent}
     assert news[b"churn"]["examples"] == 500
+
+
+async def test_without_clusters_the_models_are_the_same(log: ExampleLog) -> None:
+    """A learner that finds no clusters publishes the same snapshots, and none of clusters."""
+    found = []
+    for clusters in (True, False):
+        store = MemoryShardStore(64)
+        plane = log.plane(store, Schedule(100, 5.0), clusters=clusters)
+        await plane.assigned(log.ranges())
+        await log.feed(plane, 0, step=100)
+        await plane.close()
+        found.append(await current(store))
+        (version,) = await store.current_snapshots([CLUSTERS])
+        assert (version is not None) is clusters
+    assert found[0] == found[1]

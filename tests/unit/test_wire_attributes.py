@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 import schemas
+from afflux.attributes import AttributePatch, AttributeRecord
 from afflux.codes import Code
+from afflux.names import Identity
 from streams.bad_records import Limits
+from streams.encoding import EncodeError, encode_patches
 from wire_cases import (
     NOW,
     Registered,
@@ -39,6 +42,7 @@ class TestAttributes:
         found, bad = decoder().attributes(batch([value], topic="profile-attributes"))
         assert not bad
         [record] = found.records
+        assert isinstance(record, AttributeRecord)
         assert (found.topic, found.base, found.end) == (1, 100, 101)
         assert (record.offset, record.timestamp, record.identity) == (100, NOW - 9, b"b:2")
         assert record.attributes == values
@@ -50,6 +54,7 @@ class TestAttributes:
         found, bad = decoder().attributes(records)
         assert not bad
         [record] = found.records
+        assert isinstance(record, AttributeRecord)
         assert (record.timestamp, record.identity, record.attributes) == (NOW, b"crm:7", {})
 
     @pytest.mark.parametrize("key", [None, b"", b"crm", b"crm:", b":7", b"7crm:7", b"crm:\xff"])
@@ -88,7 +93,9 @@ class TestAttributes:
         records = batch([confluent(1, old, row)], topic="profile-attributes")
         found, bad = decoder(registry=Registered({1: old.json})).attributes(records)
         assert not bad
-        assert [r.attributes for r in found.records] == [{}]
+        [record] = found.records
+        assert isinstance(record, AttributeRecord)
+        assert record.attributes == {}
 
     def test_an_old_record_is_still_true(self) -> None:
         """Unlike an event, an attribute record may be older than the horizon."""
@@ -96,3 +103,59 @@ class TestAttributes:
         values = [framed("ProfileAttributes", row)]
         found, _ = decoder().attributes(batch(values, topic="profile-attributes"))
         assert [r.timestamp for r in found.records] == [5]
+
+
+class TestPatches:
+    """Records of profile-attribute-patches."""
+
+    TOPIC = "profile-attribute-patches"
+    WHO: ClassVar[Any] = {"a": [{"id": "1"}], "b": [{"id": "2", "primary": True}]}
+
+    @pytest.mark.parametrize("codec", CODECS)
+    def test_values(self, codec: Any) -> None:
+        """What is set has its type, what is removed its name, all for the primary identity."""
+        row = {
+            "timestamp": NOW - 9, "identityMap": self.WHO,
+            "upsert": {"text": "ü", "whole": 2**60, "part": 0.1, "yes": True}, "remove": ["x", "y"],
+        }  # fmt: skip
+        records = batch([framed("ProfileAttributePatch", row)], topic=self.TOPIC)
+        found, bad = decoder(codec=codec).attributes(records, 2, contract="ProfileAttributePatch")
+        assert not bad
+        assert found.topic == 2
+        assert found.records == [
+            AttributePatch(100, NOW - 9, Identity(b"b:2"), row["upsert"], ["x", "y"])
+        ]
+
+    def test_a_null_value_and_a_whole_record_are_no_patches(self) -> None:
+        """Nothing is removed by mistake."""
+        whole = {"timestamp": NOW, "identityMap": self.WHO, "attributes": {}}
+        records = batch([None, framed("ProfileAttributes", whole)], keys=[b"a:1"] * 2)
+        found, bad = decoder().attributes(records, 2, contract="ProfileAttributePatch")
+        assert not found.records
+        assert [b.code for b in bad] == [Code.no_value, Code.unknown_schema]
+
+    def test_fields_of_the_data_set_hold_for_patches(self) -> None:
+        """What it does not declare cannot be set; what it had once can be removed."""
+        rows = [
+            {"timestamp": NOW, "identityMap": self.WHO, "upsert": {"tier": 3}},
+            {"timestamp": NOW, "identityMap": self.WHO, "upsert": {"tier": "x"}, "remove": ["old"]},
+        ]
+        records = batch([framed("ProfileAttributePatch", row) for row in rows])
+        contract = "ProfileAttributePatch"
+        found, bad = decoder().attributes(records, 2, {"tier": "string"}, contract)
+        assert [record.offset for record in found.records] == [101]
+        assert [(b.code, b.pointer) for b in bad] == [(Code.invalid_attributes, "/upsert/tier")]
+
+    def test_what_a_worker_would_reject_is_not_encoded(self) -> None:
+        """The same rules before anything is sent."""
+        row = {"timestamp": NOW, "identityMap": self.WHO}
+        for change, pointer in (
+            ({}, "/upsert"),
+            ({"upsert": {"a": 1}, "remove": ["a"]}, "/remove/0"),
+            ({"remove": [""]}, "/remove/0"),
+            ({"upsert": {"": 1}}, "/upsert/"),
+        ):
+            with pytest.raises(EncodeError) as error:
+                encode_patches([{**row, **change}])
+            assert error.value.pointer == pointer
+        assert encode_patches([{**row, "remove": ["a"]}])[0]

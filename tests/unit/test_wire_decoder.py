@@ -33,7 +33,10 @@ from wire_cases import (
 from wire_reading import decoder, read
 
 CODECS = ["pyruhvro", "fastavro"]
-INPUTS = ("ExperienceEvent", "ControlRecord", "ProfileAttributes")
+INPUTS = ("ExperienceEvent", "ControlRecord", "ProfileAttributes", "ProfileAttributePatch")
+TOPICS = {
+    "ProfileAttributes": "profile-attributes", "ProfileAttributePatch": "profile-attribute-patches",
+}  # fmt: skip
 ROWS = [e for name in INPUTS for e in schemas.examples(name)]
 BYTES = list(schemas.examples("bytes"))
 
@@ -50,7 +53,7 @@ def headers_of(example: schemas.Example, value: bytes) -> Headers:
 def test_examples(example: schemas.Example, codec: Any) -> None:
     """Every example is accepted, or rejected with the code in its file's name and a place."""
     value = framed(example.schema, example.value)
-    topic = "profile-attributes" if example.schema == "ProfileAttributes" else "experience-events"
+    topic = TOPICS.get(example.schema, "experience-events")
     records = batch([value], topic=topic, headers=[headers_of(example, value)])
     good, bad = read(records, decoder(codec=codec))
     assert [b.code.name for b in bad] == ([example.reason] if example.reason else [])
