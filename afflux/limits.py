@@ -60,4 +60,6 @@ class StepSettings:
     silence: Silence = Silence()
     expiry: Expiry = Expiry()
     interests: InterestRules = DEFAULT_RULES
+    baskets: int = 0
+    """Of so many purchases recommenders learn from one (`afflux/baskets/taken.py`); 0: of none."""
     timelines: Timelines = Timelines()

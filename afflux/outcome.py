@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from afflux.baskets.basketry import TakenBaskets
 from afflux.columns import I32, I64, U64, Bool, EventColumns
 from afflux.identity import Edges
 from afflux.names import Identity
@@ -158,5 +159,7 @@ class StepOutcome:
     """Aligned to `scored`: where in `vectors` the row's are."""
     volumes: Mapping[int, Sequence[Volume]] = field(default_factory=dict)
     """Shard -> what this step adds to its days."""
+    baskets: TakenBaskets | None = None
+    """What recommenders learn from."""
     timelines: Mapping[int, bytes] = field(default_factory=dict)
     """Row -> what happens to its timeline, a packed `afflux.timeline.growth.Growth`."""

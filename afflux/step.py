@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from afflux import controls, counting, expiry, links, openings, serving, sources, visits
+from afflux.baskets.taken import fold_interests
 from afflux.catalog import Catalog
 from afflux.codes import Code
 from afflux.columns import I32, I64, Bool, EventColumns
@@ -177,7 +178,7 @@ def _fold_stage(
         if len(events.link_event):
             links.see(work, events, passage, admitted.index)
         if len(events.mentions):
-            work.interests.fold(events, admitted.index)
+            fold_interests(work, events, admitted, work.settings.baskets)
         a = admitted
         work.timelines.add(a.row, a.index, a.ts, a.behind)
         new = a.start & (work.rows["first_ts"][a.row] == 0)
@@ -226,6 +227,7 @@ def _outcome(
         vectors=work.scored_vectors,
         vector_of=work.vector_of,
         volumes=volumes.by_shard(),
+        baskets=work.baskets.taken(work.fetched.shard) if work.settings.baskets else None,
         timelines=timelines,
     )
 

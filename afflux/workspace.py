@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from afflux.baskets.basketry import Basketry
 from afflux.catalog import Catalog
 from afflux.columns import F64, I64, U8, U64, Bool, EventColumns
 from afflux.features.channels import MOST, addends
@@ -164,6 +165,11 @@ class Workspace:
         self.relinked: set[int] = set()
         """Rows whose links a control record changed."""
         self.timelines = TimelineTable(settings.timelines)
+
+    @cached_property
+    def baskets(self) -> Basketry:
+        """What recommenders learn from."""
+        return Basketry()
 
     @cached_property
     def interests(self) -> InterestTable:

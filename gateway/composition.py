@@ -18,6 +18,7 @@ from gateway.key_file import KeyFile
 from gateway.model_quality import ModelQuality
 from gateway.profile_reading import ProfileReader, ProfileReading
 from gateway.rates import Rates
+from gateway.recommendation_reading import RecommendationReader, RecommendationReading
 from gateway.score_hub import ScoreHub, ScoreLog
 from gateway.settings import GatewaySettings
 from gateway.subscriptions import Subscriptions
@@ -25,7 +26,7 @@ from streams.ports import Delivery
 from streams.privacy.desk import PrivacyDesk
 
 
-class Reader(ProfileReader, AudienceReader, Protocol):
+class Reader(ProfileReader, AudienceReader, RecommendationReader, Protocol):
     """What the gateway needs of a store; `AsyncProfileStore` is one."""
 
 
@@ -55,6 +56,7 @@ def build_context(
         models=ModelQuality(reader, models),
         audiences=AudienceDesk(reader),
         clusters=ClusterReading(reader),
+        recommendations=RecommendationReading(reader),
         forecasts=ForecastReading(reader),
         ingest=Ingest(delivery, settings),
         subscriptions=Subscriptions(hub, log, settings, reader.deleted_at),

@@ -14,6 +14,7 @@ from gateway.ingest import Ingest
 from gateway.key_file import KeyFile
 from gateway.model_quality import ModelQuality
 from gateway.profile_reading import ProfileReading
+from gateway.recommendation_reading import RecommendationReading
 from gateway.settings import GatewaySettings
 from gateway.subscriptions import Subscriptions
 from streams.privacy.desk import PrivacyDesk
@@ -31,6 +32,7 @@ class Context:
     models: ModelQuality
     audiences: AudienceDesk
     clusters: ClusterReading
+    recommendations: RecommendationReading
     forecasts: ForecastReading
     ingest: Ingest
     subscriptions: Subscriptions

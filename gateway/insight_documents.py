@@ -1,4 +1,4 @@
-"""What goes out of clusters, forecasts, similar people and timelines, for the OpenAPI page."""
+"""What goes out of clusters, forecasts, lists, similar people, timelines: for the OpenAPI page."""
 
 from __future__ import annotations
 
@@ -25,6 +25,29 @@ class ClustersDocument(Document):
     openings: int
     metrics: dict[str, float]
     clusters: list[ClusterDocument]
+
+
+class RecommendationDocument(Document):
+    """An item. score: how probable it is in the next basket; known: seen or bought before."""
+
+    id: str
+    name: str
+    score: float
+    known: bool
+
+
+class RecommendationsDocument(Document):
+    """Lists for a person, best first. known: whether anything is known of what they like.
+
+    as_of: event time that they are for, ms. versions: of the snapshots that ranked them.
+    """
+
+    profile_id: str
+    known: bool
+    as_of: int
+    versions: dict[str, str | None]
+    categories: list[RecommendationDocument]
+    products: list[RecommendationDocument]
 
 
 class ExpectedDocument(Document):

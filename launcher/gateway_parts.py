@@ -15,6 +15,7 @@ from launcher.chosen_models import chosen_models
 from launcher.compose import key_path, redis_options
 from launcher.errors import LauncherError
 from launcher.settings import Settings
+from models.recommending import RECOMMENDING
 from models.scoring import scorer_of
 from profile_store import AsyncProfileStore
 from streams.settings import StreamSettings
@@ -38,7 +39,7 @@ async def run(
     live = Live(
         gateway_settings(settings),
         KeyFile(key_path(settings)),
-        AsyncProfileStore(redis_options(settings), scoring=scorer_of),
+        AsyncProfileStore(redis_options(settings), scoring=scorer_of, recommending=RECOMMENDING),
         [model.spec for model in chosen_models(settings)],
         streams,
         open_without_keys=is_loopback(settings.gateway.host),

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from afflux.catalog import Catalog
 from afflux.limits import DAY_MS, Expiry, Silence, Timelines
@@ -22,6 +23,7 @@ from profile_store.audience_store import AudienceStore
 from profile_store.dataset_store import DatasetShelf
 from profile_store.installation import Installation, ensure_installation
 from profile_store.redis_store import RedisShardStore
+from profile_store.volumes import daily_volumes
 from streams.audience_source import AudienceSource
 from streams.dataset_source import DeclaredDatasets
 from streams.dead_letters import DeadLetters
@@ -34,6 +36,7 @@ from streams.ports import Plane
 from streams.scorers import SnapshotSource
 from streams.settings import StreamSettings
 from streams.timed_store import timed
+from streams.volume_watch import VolumeWatch
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,7 @@ def enrich_settings(settings: Settings) -> EnrichSettings:
         bad_share=settings.limits.bad_share,
         bad_window=settings.limits.bad_window,
         silence=Silence(_ms(settings.silence.first_days), _ms(settings.silence.last_days)),
+        baskets=settings.learn.baskets,
         expiry=_expiry(settings.expiry),
         timelines=Timelines(settings.timeline.events, _ms(settings.timeline.days)),
     )
@@ -158,7 +162,11 @@ def _learn(
         secret=secret_of(settings),
         spacing_s=settings.learn.spacing_ms / 1000,
         clusters=settings.learn.clusters,
-    )
+        volumes=VolumeWatch(
+            partial(daily_volumes, store.link, store.keys, settings.partitions, DAY_MS),
+            delivery, metrics, time.monotonic, _wall_ms,
+        ),
+    )  # fmt: skip
 
 
 def promotion_rules(settings: Settings) -> Rules:

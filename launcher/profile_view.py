@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
+from rich.table import Table
 from rich.text import Text
 
 from afflux.wording import effect
 from profile_store.profile import Engagement, Profile, Score
+from profile_store.recommendations import Recommendations
 
 _SHOWN = 5
 """Things of a kind that are shown."""
@@ -27,6 +29,23 @@ def panel(profile: Profile, cluster: str = "") -> Panel:
         title_align="left",
         padding=(1, 2),
     )
+
+
+def lists_table(found: Recommendations) -> Table:
+    """What somebody may want next, the best first."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for kind in found.lists:
+        made.add_column(kind, overflow="fold")
+        made.add_column("", justify="right")
+    columns = [list(items) for items in found.lists.values()]
+    for rank in range(max(map(len, columns), default=0)):
+        row = []
+        for items in columns:
+            one = items[rank] if rank < len(items) else None
+            mark = "" if one is None or one.known or not found.known else " (new)"
+            row += ["", ""] if one is None else [f"{one.name}{mark}", f"{100 * one.score:.0f} %"]
+        made.add_row(*row)
+    return made
 
 
 def day(ms: int) -> str:

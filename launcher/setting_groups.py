@@ -257,6 +257,12 @@ class LearnSettings(Group):
         description="models of your own in words, as NAME: OUTCOME, separated by semicolons, such "
         "as `demo: acme.demoBooked within 14d`; docs/evaluate.md has the grammar",
     )
+    baskets: int = Field(
+        4,
+        ge=0,
+        description="recommenders learn from one of so many purchases with items; 1: from all of "
+        "them, 0: from none",
+    )
     challengers: str = Field(
         "",
         description="recipes that learn in shadow, as MODEL:RECIPE, separated by commas, such as "

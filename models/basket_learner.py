@@ -70,23 +70,33 @@ class BasketLearner:
 
     def snapshot(self) -> bytes:
         """All that it knows, in the form of `models/envelope.py`."""
-        facts = {
+        return seal(self.facts(), self.arrays())
+
+    def facts(self) -> dict[str, Any]:
+        """The plain values of a snapshot."""
+        return {
             "recommender": 1, "features": list(FEATURES), "baskets": self.baskets,
             "seconds": self.items.seconds,
         }  # fmt: skip
-        arrays: Arrays = {
+
+    def arrays(self) -> Arrays:
+        """Its arrays."""
+        return {
             "weights": self.weights,
             "curvature": self._curvature,
             "items.keys": self.items.keys.view(np.int64),
             "items.weights": self.items.weights,
             "items.totals": self.items.totals,
         }
-        return seal(facts, arrays)
 
     @classmethod
     def load(cls, data: bytes) -> BasketLearner:
         """The learner that goes on from a snapshot. Raises SnapshotError."""
-        facts, arrays = open_sealed(data)
+        return cls.of(*open_sealed(data))
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any], arrays: Arrays) -> BasketLearner:
+        """The same of what is in a snapshot, beside other things. Raises SnapshotError."""
         learner = cls()
         try:
             learner._read(facts, arrays)

@@ -20,6 +20,7 @@ from profile_store.installation import Installation
 from profile_store.options import DEFAULT_URL, RedisOptions
 from profile_store.profile import Profile
 from profile_store.reader import AsyncProfileStore
+from profile_store.recommendations import Recommendations, Recommending
 from profile_store.similar import By, Similar
 from profile_store.timelines import TimelinePage
 
@@ -33,10 +34,13 @@ class ProfileStore:
     """
 
     def __init__(
-        self, where: RedisOptions | str = DEFAULT_URL, scoring: Scoring | None = None
+        self,
+        where: RedisOptions | str = DEFAULT_URL,
+        scoring: Scoring | None = None,
+        recommending: Recommending | None = None,
     ) -> None:
-        self._where, self._scoring = where, scoring
-        self._store = AsyncProfileStore(where, scoring=scoring)
+        self._where, self._scoring, self._recommending = where, scoring, recommending
+        self._store = AsyncProfileStore(where, scoring=scoring, recommending=recommending)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
@@ -85,6 +89,12 @@ class ProfileStore:
         """As `AsyncProfileStore.similar`."""
         return self._run(lambda store: store.similar(namespace, id, limit, by))
 
+    def recommend(
+        self, namespace: str, id: str, count: int = 10, at: int | None = None
+    ) -> Recommendations:
+        """As `AsyncProfileStore.recommend`."""
+        return self._run(lambda store: store.recommend(namespace, id, count, at))
+
     def installation(self) -> Installation:
         """As `AsyncProfileStore.installation`."""
         return self._run(lambda store: store.installation())
@@ -94,7 +104,9 @@ class ProfileStore:
         with self._starting:
             loop, thread, store = self._loop, self._thread, self._store
             self._loop = self._thread = None
-            self._store = AsyncProfileStore(self._where, scoring=self._scoring)
+            self._store = AsyncProfileStore(
+                self._where, scoring=self._scoring, recommending=self._recommending
+            )
         if loop is None or thread is None:
             return
         asyncio.run_coroutine_threadsafe(store.close(), loop).result()

@@ -42,6 +42,11 @@ from profile_store.options import DEFAULT_URL, RedisOptions, as_options
 from profile_store.people import frames
 from profile_store.places import Places, places
 from profile_store.profile import Profile
+from profile_store.recommendations import (
+    Recommendations,
+    RecommendationSource,
+    Recommending,
+)
 from profile_store.replies import checked
 from profile_store.selection import Selection
 from profile_store.similar import MOST, By, Sample, Similar, answer, nearest, people_of
@@ -61,7 +66,8 @@ class AsyncProfileStore:
 
     where: a redis:// or rediss:// URL, or options (TLS, users, cluster, time limit). link: used
     instead of a connection of its own. scoring: what fresh scores are made with, such as
-    `models.scoring.scorer_of`. Methods raise
+    `models.scoring.scorer_of`. recommending: what lists are made with, such as
+    `models.recommending.RECOMMENDING`. Methods raise
     StoreUnavailable when Redis is away, StoreMisconfigured when nothing was ever set up there,
     UnknownLayout for rows that cannot be read.
     """
@@ -71,8 +77,12 @@ class AsyncProfileStore:
         where: RedisOptions | str = DEFAULT_URL,
         link: Link | None = None,
         scoring: Scoring | None = None,
+        recommending: Recommending | None = None,
     ) -> None:
         self._link = link or connect(as_options(where))
+        self._recommendations = (
+            None if recommending is None else RecommendationSource(self._link, recommending)
+        )
         self._fresh = None if scoring is None else FreshSource(self._link, scoring)
         self._known: tuple[Installation, Keys, Catalog] | None = None
         self._audiences: Layouts = {}
@@ -228,6 +238,24 @@ class AsyncProfileStore:
                 "fresh scores need a scorer: make the store with scoring=models.scoring.scorer_of"
             )
         return self._fresh
+
+    async def recommend(
+        self, namespace: str, id: str, count: int = 10, at: int | None = None
+    ) -> Recommendations:
+        """What a person may want next, ranked now by the newest snapshots.
+
+        Whoever is not known, or may not be scored, gets what is popular. at: ms since the epoch;
+        None: where event time stands in their partition. Raises ValueError for what cannot be an
+        identity, and in a store without a `recommending`.
+        """
+        if self._recommendations is None:
+            raise ValueError(
+                "recommendations need a recommender: make the store with "
+                "recommending=models.recommending.RECOMMENDING"
+            )
+        start = identity_of(namespace, id)
+        installation, keys, catalog = self._known or await self._learn()
+        return await self._recommendations.of(keys, (installation, catalog), start, count, at)
 
     async def definitions(self) -> Definitions:
         """The audiences that are defined now."""

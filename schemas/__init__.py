@@ -25,6 +25,7 @@ NAMES: tuple[str, ...] = (
     "ScoreUpdate",
     "AudienceUpdate",
     "TrainingExample",
+    "BasketExample",
     "ModelUpdate",
     "ModelCommand",
     "DeadLetterHeaders",

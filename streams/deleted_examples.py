@@ -6,13 +6,14 @@ closed by the very step which folded the delete meets it too. What was learned b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from afflux.codes import Code
-from afflux.columns import Bool
+from afflux.columns import I64, Bool
 from afflux.examples import ExampleColumns
 from afflux.names import EVENTS, Identity
 from afflux.position import Position
@@ -26,27 +27,33 @@ async def without_deleted(store: ShardStore, examples: ExampleColumns) -> Exampl
     One round trip, and another for shards that have ever seen a control record, since only those
     can have deleted anybody. Raises StoreUnavailable.
     """
-    rows = _by_identity(examples)
-    shards = await _with_controls(store, list(rows))
-    if not shards:
-        return examples
-    requests = [
-        RowRequest(shard, fragments=[(who, EVENTS) for who in rows[shard]]) for shard in shards
-    ]
-    keep = np.ones(len(examples), np.bool_)
-    for shard, reply in zip(shards, await store.read(requests), strict=True):
-        for at, fragment in zip(rows[shard].values(), reply.fragments, strict=True):
-            deleted = deleted_at_of(fragment)
-            if deleted:
-                keep[at] = examples.open_ts[at] > deleted
+    keep = await outlived(store, examples.shard.tolist(), examples.identities, examples.open_ts)
     return examples if keep.all() else _take(examples, keep)
 
 
-def _by_identity(examples: ExampleColumns) -> dict[int, dict[Identity, list[int]]]:
+async def outlived(
+    store: ShardStore, shard: Sequence[int], identities: Sequence[Identity], time: I64
+) -> Bool:
+    """Which of these are after the last delete of their identity; the rest as above."""
+    keep = np.ones(len(identities), np.bool_)
+    rows = _by_identity(shard, identities)
+    shards = await _with_controls(store, list(rows))
+    if not shards:
+        return keep
+    requests = [RowRequest(s, fragments=[(who, EVENTS) for who in rows[s]]) for s in shards]
+    for s, reply in zip(shards, await store.read(requests), strict=True):
+        for at, fragment in zip(rows[s].values(), reply.fragments, strict=True):
+            deleted = deleted_at_of(fragment)
+            if deleted:
+                keep[at] = time[at] > deleted
+    return keep
+
+
+def _by_identity(
+    shards: Sequence[int], identities: Sequence[Identity]
+) -> dict[int, dict[Identity, list[int]]]:
     rows: dict[int, dict[Identity, list[int]]] = {}
-    for i, (shard, who) in enumerate(
-        zip(examples.shard.tolist(), examples.identities, strict=True)
-    ):
+    for i, (shard, who) in enumerate(zip(shards, identities, strict=True)):
         rows.setdefault(shard, {}).setdefault(who, []).append(i)
     return rows
 

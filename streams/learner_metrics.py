@@ -62,6 +62,12 @@ class LearnerMetrics:
         self._show_parts(snapshot, figures)
         self._show_contenders(snapshot, costs)
 
+    def recommender(self, name: str, baskets: int, figures: Mapping[str, float]) -> None:
+        """How many baskets a recommender has learned, and how good its lists are."""
+        self._metrics.model_examples.labels(name).set(baskets)
+        for figure, value in figures.items():
+            self._metrics.model_figure.labels(name, ALL, figure).set(value)
+
     def released(self) -> None:
         """Another worker learns from now on: what was known here would only grow old."""
         metrics = self._metrics

@@ -29,6 +29,8 @@ from models.snapshot import Snapshot, SnapshotError, decode_stored, version_name
 from profile_store.contract import ShardStore
 from profile_store.errors import StoreError
 from profile_store.keys import current_key
+from streams.basket_codec import is_basket
+from streams.basket_learning import BasketLearning
 from streams.deleted_examples import without_deleted
 from streams.errors import BrokerUnavailable
 from streams.example_codec import ExampleDecoder
@@ -40,6 +42,7 @@ from streams.publishing import Publisher
 from streams.records import RecordBatch
 from streams.topics import TRAINING_EXAMPLES
 from streams.updates import DecodeError
+from streams.volume_watch import VolumeWatch
 
 log = logging.getLogger("afflux.learn")
 
@@ -86,6 +89,7 @@ class LearnPlane:
         rules: Rules | None = None,
         secret: bytes = b"",
         spacing_s: float = 0.0,
+        volumes: VolumeWatch | None = None,
         clusters: bool = True,
     ) -> None:
         """rules: of promotion and rollback. secret: of commands; without it none is obeyed.
@@ -94,7 +98,7 @@ class LearnPlane:
         labels are days old, and each call costs all models the same whatever it brings.
         clusters: whether audience clusters are learned beside the models.
         """
-        self._store = store
+        self._store, self._volumes = store, volumes
         self._monotonic = monotonic
         self._features = catalog.features
         self._decoder = ExampleDecoder(catalog.dimension, catalog.layout)
@@ -106,6 +110,7 @@ class LearnPlane:
         self._spacing_s, self._rested_at = spacing_s, -math.inf
         self._clusters = ClusterLog(catalog.models, catalog.features) if clusters else None
         self._metrics = metrics or LearnerMetrics(Metrics())
+        self._baskets = BasketLearning(store, delivery, monotonic, wall_ms, self._metrics, _LOG[1])
         self._publisher = Publisher(store, delivery, monotonic, wall_ms, self._metrics, _LOG[1])
         self._lock = asyncio.Lock()
         self._owned = False
@@ -148,6 +153,8 @@ class LearnPlane:
                     known = await self._current_clusters()
                     whence = self._clusters.restore(known, here.topic_id, here.start, here.end)
                     offset = min(offset, whence)
+                whence = await self._baskets.restore(here.topic_id, here.start, here.end)
+                offset = min(offset, whence)
             except SnapshotError as error:
                 raise _unusable(error) from error
             self._owned = True
@@ -176,19 +183,27 @@ class LearnPlane:
             counts = {name: m.counts for name, m in self._learner.models.items()}
             self._metrics.learned(records.end, counts)
             await self._publish_if_due()
+            await self._baskets.publish_if_due(self._learner.offset, self._learner.topic_id)
             self._rested_at = self._monotonic() + self._spacing_s
 
     async def _learn(self, records: RecordBatch, base: int, end: int) -> None:
-        examples = self._decoder.decode(records.values[base:end])
-        if lost := end - base - len(examples):
+        values = records.values[base:end]
+        baskets = [value for value in values if value is not None and is_basket(value)]
+        lost = gone = 0
+        if baskets:
+            values = [value for value in values if not is_basket(value)]
+            lost, gone = await self._baskets.learn(baskets)
+        examples = self._decoder.decode(values)
+        if lost := lost + len(values) - len(examples):
             self._skipped(lost)
             log.error(
                 "%d of the records %d to %d of %s are no examples of these features: skipped",
                 lost, records.base + base, records.base + end - 1, records.topic,
             )  # fmt: skip
         known = await without_deleted(self._store, examples)
-        self._metrics.forgotten(len(examples) - len(known))
-        self._forgotten += len(examples) - len(known)
+        gone += len(examples) - len(known)
+        self._metrics.forgotten(gone)
+        self._forgotten += gone
         for part in slices(known, _SLICE):
             self._learner.learn(part)
             if self._clusters is not None:
@@ -241,7 +256,10 @@ class LearnPlane:
         async with self._lock:
             if self._owned:
                 await self._publish_if_due()
+                await self._baskets.publish_if_due(self._learner.offset, self._learner.topic_id)
                 await self._publisher.tell_if_due()
+                if self._volumes is not None:
+                    await self._volumes.look_if_due()
 
     async def revoked(self, partitions: Sequence[int]) -> None:
         """Publish what is not published yet if that is quick, then let go."""
@@ -259,11 +277,14 @@ class LearnPlane:
                     await self._publish()
                 if self._owned:
                     await self._publisher.tell()
+                    await self._baskets.last_words(self._learner.offset, self._learner.topic_id)
         except (TimeoutError, StoreError, BrokerUnavailable) as error:
             log.warning("what was learned last is not published (%r); it is learned again", error)
         finally:
             self._owned = False
             self._metrics.released()
+            if self._volumes is not None:
+                self._volumes.released()
 
     async def _publish_if_due(self) -> None:
         if self._learner.due(self._monotonic()):
@@ -276,6 +297,7 @@ class LearnPlane:
             clusters = self._clusters.snapshot(self._learner.offset, self._learner.topic_id)
         costs = {name: model.costs for name, model in self._learner.models.items()}
         await self._publisher.publish(snapshots, clusters, costs)
+        await self._baskets.beside_models(self._learner.offset, self._learner.topic_id)
         self._learner.published(self._monotonic())
 
     async def _current_clusters(self) -> ClusterSnapshot | None:

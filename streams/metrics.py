@@ -132,6 +132,11 @@ class Metrics:
             "direction: worse or better.",
             ("model", "direction"),
         )
+        self.volume_alarm = self._gauge(
+            "volume_alarm",
+            "1 while an alarm stands: the last closed day is not as forecast (`afflux forecast`).",
+            ("segment", "measure"),
+        )
         self.model_champion = self._gauge(
             "model_champion", "1 for the recipe of a model that is served.", ("model", "recipe")
         )

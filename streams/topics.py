@@ -67,7 +67,7 @@ AUDIENCE_UPDATES = Topic(
 )  # fmt: skip
 TRAINING_EXAMPLES = Topic(
     "training-examples", "model; identity of whom to forget (null value)",
-    ("TrainingExample", "ModelCommand"), "delete",
+    ("TrainingExample", "ModelCommand", "BasketExample"), "delete",
     "enrich, afflux models (commands)", "learn", partitions=1, retention_ms=30 * DAY_MS,
 )  # fmt: skip
 MODEL_UPDATES = Topic(

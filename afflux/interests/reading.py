@@ -43,6 +43,8 @@ class Interest:
     """Of all interest of the person in this subject, 0-1."""
     weight: float
     """Decayed sum of the points of its mentions."""
+    key: int = 0
+    """Hash of its id."""
 
 
 def interests_at(
@@ -140,7 +142,7 @@ class _Merged:
             id = _text(content[id_at : id_at + id_size])
             name = _text(content[name_at : name_at + name_size])
             score = round(100 * weight / order[0][1])
-            found.append(Interest(id, name or id, score, weight / total, weight))
+            found.append(Interest(id, name or id, score, weight / total, weight, thing))
         return found
 
 

@@ -6,14 +6,19 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from afflux.columns import I64, EventColumns
+from afflux.columns import F64, I64, U64, EventColumns
+from afflux.features.powers import POWERS
 from afflux.interests.rules import POINTS, SUBJECTS, InterestRules
-from afflux.interests.slots import FRAC_BITS, Additions, Slots
+from afflux.interests.slots import BLOCK_BITS, FRAC_BITS, Additions, Slots
 from afflux.interests.storage import HEAD, SLOT, VERSION, decode, encode
 from afflux.limits import DAY_MS
-from afflux.mentions import U8
+from afflux.mentions import U8, Subject
 from afflux.rows import RowError
 from afflux.segments import by_row
+
+_FRACTION = (1 << FRAC_BITS) - 1
+_MOST_UP = 800
+"""Read long before its events a weight would overflow."""
 
 
 class InterestTable:
@@ -106,6 +111,16 @@ class InterestTable:
         if (self._row[place] != row).any():
             raise ValueError("a row of interests was not fetched")
         return place
+
+    def held(self, row: I64, subject: Subject, at: I64) -> tuple[U64, F64]:
+        """(n, slots) hashes, 0 where a slot is free, and weights at time `at[i]`, ms, of rows."""
+        unit = self._places(row) * SUBJECTS + int(subject)
+        slots, most = self._slots, self._rules.slots[subject]
+        exponent = (at << FRAC_BITS) // (self._rules.half_life_days[subject] * DAY_MS)
+        up = (slots.base[unit].astype(np.int64) << BLOCK_BITS) - (exponent >> FRAC_BITS)
+        weight = slots.weight[unit, :most] / POWERS[exponent & _FRACTION][:, None]
+        up = np.minimum(up, _MOST_UP).astype(np.int32)
+        return slots.hash[unit, :most], np.ldexp(weight, up[:, None])
 
     def clear(self, row: int) -> None:
         """The person was deleted: nothing is left."""

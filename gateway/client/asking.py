@@ -21,6 +21,7 @@ from gateway.client.shapes import (
     Preview,
     Profile,
     Receipt,
+    Recommendations,
     Similar,
     Timeline,
 )
@@ -116,6 +117,11 @@ def model(name: str) -> Asked[Model | None]:
 def clusters() -> Asked[Clusters]:
     """The audience clusters."""
     return Asked("GET", "/v1/clusters")
+
+
+def recommendations(who: Who, count: int) -> Asked[Recommendations]:
+    """Lists for a person."""
+    return Asked("GET", _of("recommendations", who), {"count": str(count)})
 
 
 def forecasts(segment: str | None) -> Asked[Forecasts]:

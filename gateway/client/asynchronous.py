@@ -26,6 +26,7 @@ from gateway.client.shapes import (
     Preview,
     Profile,
     Receipt,
+    Recommendations,
     Similar,
     Timeline,
 )
@@ -121,6 +122,10 @@ class AsyncClient:
     async def model(self, name: str) -> Model | None:
         """One model with its quality; None if there is none of that name."""
         return await self._ask(asking.model(name))
+
+    async def recommendations(self, namespace: str, id: str, count: int = 10) -> Recommendations:
+        """Categories and products of the next basket, best first."""
+        return await self._ask(asking.recommendations((namespace, id), count))
 
     async def clusters(self) -> Clusters:
         """The audience clusters."""

@@ -26,6 +26,7 @@ from gateway.client.shapes import (
     Preview,
     Profile,
     Receipt,
+    Recommendations,
     Similar,
     Timeline,
 )
@@ -121,6 +122,10 @@ class Client:
     def model(self, name: str) -> Model | None:
         """One model with its quality; None if there is none of that name."""
         return self._ask(asking.model(name))
+
+    def recommendations(self, namespace: str, id: str, count: int = 10) -> Recommendations:
+        """Categories and products of the next basket, best first."""
+        return self._ask(asking.recommendations((namespace, id), count))
 
     def clusters(self) -> Clusters:
         """The audience clusters."""

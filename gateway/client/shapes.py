@@ -141,6 +141,26 @@ class Clusters(TypedDict):
     clusters: list[Cluster]
 
 
+class Recommendation(TypedDict):
+    """An item. score: how probable it is in the next basket; known: seen or bought before."""
+
+    id: str
+    name: str
+    score: float
+    known: bool
+
+
+class Recommendations(TypedDict):
+    """Lists for a person, best first; of what is popular where nothing is known of them."""
+
+    profile_id: str
+    known: bool
+    as_of: int
+    versions: dict[str, str | None]
+    categories: list[Recommendation]
+    products: list[Recommendation]
+
+
 class Forecasts(TypedDict):
     """Forecasts by segment; none before two weeks of event time are closed."""
 

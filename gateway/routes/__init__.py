@@ -10,13 +10,14 @@ from gateway.routes.keys import keys
 from gateway.routes.privacy import privacy
 from gateway.routes.profiles import profiles
 from gateway.routes.quality import quality
+from gateway.routes.recommendations import recommendations
 from gateway.routes.scores import scores
 from gateway.routes.similar import similar
 from gateway.routes.timelines import timelines
 
 ROUTERS = (
-    similar, timelines, profiles, quality, audiences, clusters, forecasts, events, scores, privacy,
-    identities, keys, health,
+    similar, timelines, profiles, recommendations, quality, audiences, clusters, forecasts, events,
+    scores, privacy, identities, keys, health,
 )  # fmt: skip
 
 __all__ = ["ROUTERS"]

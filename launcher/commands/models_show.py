@@ -29,18 +29,25 @@ def show(
     """
     from launcher.model_registry import known_models
     from launcher.model_report import overview
+    from launcher.recommender_report import known_recommenders, table
+    from models.next_basket import RECOMMENDERS
 
     settings = with_redis()
     chosen = chosen_models(settings)
-    names = [one.spec.name for one in chosen]
+    lists = [str(r.name) for r in RECOMMENDERS]
+    names = [*(str(one.spec.name) for one in chosen), *lists]
     for name in model or ():
         if name not in names:
             raise LauncherError(f"there is no model {name}", hint=f"models: {', '.join(names)}")
     wanted = [one for one in chosen if not model or one.spec.name in model]
     found = known_models(settings, wanted)
+    recommenders = known_recommenders(settings) if not model or {*model} & {*lists} else []
+    recommenders = [r for r in recommenders if not model or r.recommender.name in model]
     if as_json:
         for known in found:
             print_json(known.as_json(segments))
+        for one in recommenders:
+            print_json(one.as_json())
     elif segments:
         from launcher.model_history import curve_table, segments_table
         from models.figures import figures_of
@@ -56,4 +63,7 @@ def show(
             if curve is not None:
                 out().print("calibration of the recent examples", curve)
     else:
-        out().print(overview(found))
+        if found:
+            out().print(overview(found))
+        if recommenders:
+            out().print(table(recommenders))

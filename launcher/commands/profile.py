@@ -72,6 +72,37 @@ def get(
 
 
 @profile.command()
+def recommend(
+    namespace: Annotated[str, typer.Argument(help="Such as email, ECID or household.")],
+    id: Annotated[str, typer.Argument(metavar="ID", help="The identifier in that namespace.")],
+    count: Annotated[int, typer.Option(min=1, max=50, help="Items of a list, at most.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on one line.")] = False,
+) -> None:
+    """Categories and products that a person may want next, ranked now, the best first.
+
+    Of somebody who is not known it is what is popular.
+    """
+    from models.envelope import SnapshotError
+    from models.recommending import RECOMMENDING
+    from profile_store import ProfileStore
+
+    where = redis_options(with_redis())
+    with ProfileStore(where, recommending=RECOMMENDING) as store:
+        try:
+            found = store.recommend(namespace, id, count)
+        except (ValueError, SnapshotError) as error:
+            raise LauncherError(str(error)) from None
+    if as_json:
+        print_json(found.to_dict())
+        return
+    from launcher.profile_view import lists_table
+
+    if not found.known:
+        plain("nothing is known of what they like: this is what is popular")
+    out().print(lists_table(found))
+
+
+@profile.command()
 def similar(
     namespace: Annotated[str, typer.Argument(help="Such as email, ECID or household.")],
     id: Annotated[str, typer.Argument(metavar="ID", help="The identifier in that namespace.")],

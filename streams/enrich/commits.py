@@ -18,6 +18,7 @@ from afflux.outcome import Control, StepOutcome
 from afflux.position import Position
 from profile_store.contract import Commit
 from streams.audience_encoding import encode_audience_updates
+from streams.basket_codec import encode_baskets
 from streams.enrich.audiences import Judged
 from streams.enrich.fetch import Rows
 from streams.enrich.outbox import Outbox
@@ -26,6 +27,9 @@ EncodeExamples = Callable[[Catalog, NDArray[np.void], Sequence[Identity]], Seque
 EncodeControl = Callable[[Control], bytes]
 
 T = TypeVar("T")
+
+BASKETS = b"next_basket"
+"""Key of the baskets that recommenders learn from."""
 
 _FEW = 64
 """So few rows are sorted faster without NumPy."""
@@ -215,6 +219,12 @@ class CommitPlanner:
         examples = self._examples(identities, outcome.early)
         for s, closed in self._examples(identities, outcome.closed).items():
             examples[s] = [*examples.get(s, ()), *closed]
+        if outcome.baskets is not None:
+            of = shard[outcome.baskets.row]
+            values = encode_baskets(outcome.baskets, shard, identities)
+            for s, part in _runs(of).items():
+                named = [(BASKETS, value) for value in values[part]]
+                examples[s] = [*examples.get(s, ()), *named]
         controls = _grouped(
             (c.origin[0], (c.identity, self._encode_control(c)))
             for c in outcome.derived

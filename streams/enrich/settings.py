@@ -37,6 +37,8 @@ class EnrichSettings:
     """How many recent records the share is taken of."""
     silence: Silence = field(default_factory=Silence)
     """When scores of people without events are made anew."""
+    baskets: int = 0
+    """Of so many purchases with items recommenders learn from one; 0: of none."""
     expiry: Expiry = field(default_factory=Expiry)
     """What is forgotten of people who stay away."""
     timelines: Timelines = field(default_factory=Timelines)
@@ -51,5 +53,6 @@ class EnrichSettings:
             edge_refresh_ms=self.edge_refresh_ms,
             silence=self.silence,
             expiry=self.expiry,
+            baskets=self.baskets,
             timelines=self.timelines,
         )

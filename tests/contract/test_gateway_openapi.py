@@ -25,6 +25,7 @@ OPERATIONS = [
     ("GET", "/v1/profiles/{namespace}/{id}/similar"),
     ("GET", "/v1/profiles/{namespace}/{id}/timeline"),
     ("POST", "/v1/profiles/lookup"),
+    ("GET", "/v1/recommendations/{namespace}/{id}"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/{name}"),
     ("GET", "/v1/audiences"),

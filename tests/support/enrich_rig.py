@@ -136,6 +136,7 @@ class Worker:
         idle_tick_s: float = 0,
         expiry: Expiry | None = None,
         audiences: AudienceStore | None = None,
+        baskets: int = 0,
         timelines: Timelines = TIMELINES,
         datasets: DatasetSource | None = None,
     ) -> None:
@@ -146,7 +147,7 @@ class Worker:
         limits = Limits(partitions=logs.partitions, shards=shards)
         settings = EnrichSettings(
             partitions=logs.partitions, shards=shards, secret=SECRET, idle_tick_s=idle_tick_s,
-            commit_rows=commit_rows, bad_share=1.0, expiry=expiry or Expiry(),
+            commit_rows=commit_rows, bad_share=1.0, expiry=expiry or Expiry(), baskets=baskets,
             timelines=timelines,
         )  # fmt: skip
         self.plane = EnrichPlane(

@@ -23,6 +23,7 @@ from gateway.keys import new_key
 from gateway.score_hub import LoggedUpdate, ScoreHub
 from gateway.settings import GatewaySettings
 from memory_link import MemoryLink
+from models.recommending import RECOMMENDING
 from profile_store import AsyncProfileStore
 from profile_store.installation import Installation, ensure_installation
 from profile_store.memory import MemoryShardStore
@@ -131,7 +132,7 @@ def rig(folder: Path, shards: int = SHARDS, **settings: Any) -> Rig:
     hub = ScoreHub(limits.queue_updates, limits.max_streams)
     log, delivery, keys = MemoryScoreLog(hub), MemoryDelivery(), KeyFile(folder / "keys.json")
     log.follow(hub)
-    reader = AsyncProfileStore(link=memory, scoring=fixed_scoring)
+    reader = AsyncProfileStore(link=memory, scoring=fixed_scoring, recommending=RECOMMENDING)
 
     async def configs(_: Sequence[str]) -> Configs:
         return {topic.name: topic.configs for topic in TOPICS}

@@ -28,6 +28,7 @@ ROUTES = {
     ("GET", "/v1/profiles/{namespace}/{id}/similar"): ("/v1/profiles/crm/1/similar", "query"),
     ("GET", "/v1/profiles/{namespace}/{id}/timeline"): ("/v1/profiles/crm/1/timeline", "query"),
     ("POST", "/v1/profiles/lookup"): ("/v1/profiles/lookup", "query"),
+    ("GET", "/v1/recommendations/{namespace}/{id}"): ("/v1/recommendations/crm/1", "query"),
     ("GET", "/v1/models"): ("/v1/models", "query"),
     ("GET", "/v1/models/{name}"): ("/v1/models/churn", "query"),
     ("GET", "/v1/audiences"): ("/v1/audiences", "query"),

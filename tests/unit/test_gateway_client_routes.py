@@ -26,6 +26,7 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "profile": ("crm", "1"),
     "profiles": ([("crm", "1")],),
     "affinities": ("crm", "1"),
+    "recommendations": ("crm", "1"),
     "similar": ("crm", "1"),
     "timeline": ("crm", "1"),
     "models": (),
