@@ -1,12 +1,13 @@
 """CPU and latency of `afflux api` for one profile a request, at a steady rate.
 
-    python benchmarks/gateway_bench.py [--rate 500] [--seconds 10] [--output FILE.md]
+    python benchmarks/gateway_bench.py [--rate 500] [--seconds 10] [--tree OTHER] [--output FILE.md]
 
 People have both scores and two attributes. "made": every answer is assembled (nothing is kept);
 "at hand": what is stored is the same as the last time; "not modified": the client has the ETag;
 "linked": people with two identities, assembled. Requests come at fixed times, whether or not the
 ones before are answered, and latency counts from those times. CPU is user and system time of the
-gateway's process, by the request.
+gateway's process, by the request. With --tree the gateway of another checkout is measured in turn
+with ours, case by case.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,7 @@ from profile_store.redis_store import RedisShardStore
 from store_people import PARTITIONS, SHARDS, describe, fold, link, purchase, view
 from store_redis import RedisProcess
 
+HERE = Path(__file__).resolve().parents[1]
 PEOPLE, CONNECTIONS, WARM_UP_S = 300, 16, 2.0
 
 
@@ -73,38 +75,45 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--rate", type=int, default=500)
     arguments.add_argument("--seconds", type=float, default=10.0)
+    arguments.add_argument("--tree", type=Path, help="another checkout, measured in turn")
     arguments.add_argument("--output", type=Path)
     given = arguments.parse_args()
-    lines = asyncio.run(measure(given.rate, given.seconds))
+    trees = {"now": HERE, **({"before": given.tree} if given.tree else {})}
+    lines = asyncio.run(measure(given.rate, given.seconds, trees))
     text = "\n".join(lines) + "\n"
     print(text)
     if given.output:
         given.output.write_text(text)
 
 
-async def measure(rate: int, seconds: float) -> list[str]:
-    """A line a case."""
+async def measure(rate: int, seconds: float, trees: Mapping[str, Path]) -> list[str]:
+    """A line a case and checkout."""
     with RedisProcess() as server:
         await people(server.url)
         single = [f"crm/{n}" for n in range(PEOPLE)]
         linked = [f"email/{n}" for n in range(0, PEOPLE, 3)]
+        cases = {
+            "made": (0, single[1::3], False),
+            "linked": (0, linked, False),
+            "at hand": (4096, single[1::3], False),
+            "not modified": (4096, single[1::3], True),
+        }
         figures = {
-            "made": await case(server.url, 0, single[1::3], rate, seconds),
-            "linked": await case(server.url, 0, linked, rate, seconds),
-            "at hand": await case(server.url, 4096, single[1::3], rate, seconds),
-            "not modified": await case(server.url, 4096, single[1::3], rate, seconds, tags=True),
+            (name, tree): await case(where, server.url, cached, who, rate, seconds, tags)
+            for name, (cached, who, tags) in cases.items()
+            for tree, where in trees.items()
         }
     cores, load = os.cpu_count(), os.getloadavg()[0]
     return [
         f"{rate} requests/s for {seconds:g} s, {cores} cores shared with load and Redis, load "
         f"average {load:.1f} at the end, Python {platform.python_version()}.",
         "",
-        "| profile | CPU a request | median | 99 % | requests |",
-        "|---|---|---|---|---|",
+        "| profile | | CPU a request | median | 99 % | requests |",
+        "|---|---|---|---|---|---|",
         *(
-            f"| {name} | {f.cpu_us:.0f} us | {f.median_ms:.1f} ms | {f.p99_ms:.1f} ms "
+            f"| {name} | {tree} | {f.cpu_us:.0f} us | {f.median_ms:.1f} ms | {f.p99_ms:.1f} ms "
             f"| {f.requests} |"
-            for name, f in figures.items()
+            for (name, tree), f in figures.items()
         ),
     ]
 
@@ -124,12 +133,14 @@ async def people(url: str) -> None:
 
 
 @contextmanager
-def gateway(url: str, cached: int) -> Iterator[tuple[int, psutil.Process]]:
+def gateway(where: Path, url: str, cached: int) -> Iterator[tuple[int, psutil.Process]]:
     """A running `afflux api`: its port and process. No broker: profiles need none."""
     (port,) = free_ports(1)
     with tempfile.TemporaryDirectory() as folder:
         env = {
             **os.environ,
+            "PYTHONPATH": str(where),
+            "PYTHONSAFEPATH": "1",  # not the working directory first
             "AFFLUX_REDIS_URL": url,
             "AFFLUX_KAFKA_BOOTSTRAP": "127.0.0.1:9",
             "AFFLUX_DATA_DIR": folder,
@@ -157,10 +168,10 @@ async def connected(port: int) -> Connection:
 
 
 async def case(
-    url: str, cached: int, who: Sequence[str], rate: int, seconds: float, tags: bool = False
+    where: Path, url: str, cached: int, who: Sequence[str], rate: int, seconds: float, tags: bool
 ) -> Figures:
     """One gateway under one load."""
-    with gateway(url, cached) as (port, process):
+    with gateway(where, url, cached) as (port, process):
         first = await connected(port)
         requests = [await request(first, person, tags) for person in who]
         free: asyncio.Queue[Connection] = asyncio.Queue()

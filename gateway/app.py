@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from gateway.context import Context
 from gateway.openapi_page import describe
 from gateway.problem_handlers import answer_with_problems
+from gateway.profiles_first import ProfilesFirst
 from gateway.routes import ROUTERS
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -28,6 +29,7 @@ def create_app(context: Context, lifespan: Lifespan | None = None) -> FastAPI:
     )
     app.state.context = context
     answer_with_problems(app)
+    app.add_middleware(ProfilesFirst)
     for router in ROUTERS:
         app.include_router(router)
     describe(app)

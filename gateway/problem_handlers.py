@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
+from functools import cache
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -19,18 +21,34 @@ log = logging.getLogger("afflux.gateway")
 
 RETRY_S = "1"
 
+Handler = Callable[[Request, Exception], Awaitable[Response]]
+
 
 def answer_with_problems(app: FastAPI) -> None:
     """Let all errors of the app's routes be problems."""
-    app.add_exception_handler(Problem, _problem)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(StoreError, _store)
-    app.add_exception_handler(UnknownPolicy, _policy)
-    app.add_exception_handler(BrokerUnavailable, _broker)
-    app.add_exception_handler(MessageRefused, _refused)
-    app.add_exception_handler(NoSecret, _no_secret)
+    for kind, handler in _handlers().items():
+        app.add_exception_handler(kind, handler)
     app.add_exception_handler(Exception, _unexpected)
+
+
+def handler_of(error: Exception) -> Handler | None:
+    """What answers to an error that is expected; None for any other."""
+    handlers = _handlers()
+    return next((handlers[kind] for kind in type(error).__mro__ if kind in handlers), None)
+
+
+@cache
+def _handlers() -> dict[type[Exception], Handler]:
+    return {
+        Problem: _problem,
+        HTTPException: _http,
+        RequestValidationError: _invalid,
+        StoreError: _store,
+        UnknownPolicy: _policy,
+        BrokerUnavailable: _broker,
+        MessageRefused: _refused,
+        NoSecret: _no_secret,
+    }
 
 
 async def _problem(request: Request, error: Exception) -> Response:

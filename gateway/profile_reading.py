@@ -45,6 +45,10 @@ class ProfileReader(Protocol):
         """Who is most like a person."""
         ...
 
+    def forget(self) -> None:
+        """Keep no name of anybody in memory."""
+        ...
+
     async def timeline(
         self,
         namespace: str,
@@ -114,8 +118,9 @@ class ProfileReading:
         self._recent = RecentAnswers(cached)
 
     def forget(self) -> None:
-        """Drop all answers that are kept: somebody was deleted."""
+        """Drop all that is kept of anybody: somebody was deleted."""
         self._recent.clear()
+        self._reader.forget()
 
     async def one(
         self, caller: Caller, namespace: str, id: str, wanted: Wanted, marks: frozenset[str]

@@ -130,12 +130,7 @@ def merged_rows(
         for stored in person
         if stored.fragment is not None
     ]
-    rows = catalog.new_fragments(len(found))
-    layouts = np.array([layout_id(data) for _, data in found], np.uint64)
-    for id in np.unique(layouts).tolist():
-        at = np.flatnonzero(layouts == id)
-        data = [found[i][1] for i in at.tolist()]
-        rows[at] = installation.layout(id).decode_fragments(data, catalog)
+    rows = _decoded([data for _, data in found], installation, catalog)
     owners = [owner for owner, _ in found]
     words: list[list[int]] = [[] for _ in people]
     for owner, word in zip(owners, rows["consent"].tolist(), strict=True):
@@ -143,6 +138,19 @@ def merged_rows(
     if owners == list(range(len(people))):
         return rows, words  # one fragment each: the merge of one has its features
     return merge(catalog, rows, np.array(owners, np.int64), len(people)), words
+
+
+def _decoded(
+    found: Sequence[bytes], installation: Installation, catalog: Catalog
+) -> NDArray[np.void]:
+    layouts = list(map(layout_id, found))
+    if len(different := set(layouts)) == 1:
+        return installation.layout(different.pop()).decode_fragments(found, catalog)
+    rows = catalog.new_fragments(len(found))
+    for id in different:
+        at = [i for i, one in enumerate(layouts) if one == id]
+        rows[at] = installation.layout(id).decode_fragments([found[i] for i in at], catalog)
+    return rows
 
 
 def attributes_of(person: Sequence[Stored], ordering: Ordering, now: int) -> dict[str, Value]:

@@ -8,8 +8,9 @@ from afflux.audiences.standing import Layouts, StandingError, read
 from afflux.names import EpochMs
 from profile_store.errors import StoreMisconfigured
 from profile_store.installation import Installation
-from profile_store.layouts import decode, layout_id
+from profile_store.layouts import layout_id
 from profile_store.profile import Membership
+from profile_store.served import reader_of
 from profile_store.stored import Stored
 
 
@@ -51,6 +52,6 @@ def _membership(at: int, last_event: int) -> Membership:
 def _last_event(stored: Stored, installation: Installation) -> int:
     if stored.fragment is None:
         return 0
-    dtype = installation.layout(layout_id(stored.fragment)).fragment
-    (row,) = decode([stored.fragment], dtype)
-    return int(row["last_ts"])
+    reader = reader_of(installation.layout(layout_id(stored.fragment)))
+    last: int = reader.fragment.one("last_ts", reader.whole(stored.fragment))
+    return last

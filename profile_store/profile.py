@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from typing import Any
 
 from afflux.attributes import Value
@@ -172,7 +173,8 @@ class Profile:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, identities as text; only the fields that were asked for."""
-        return self.selection.pick({name: _plain(getattr(self, name)) for name in _SHOWN})
+        whole = {n: None if n in _FLAT else _plain(getattr(self, n)) for n in _SHOWN}
+        return self.selection.pick(whole | {name: dict(getattr(self, name)) for name in _FLAT})
 
     def to_json(self, indent: int | None = None) -> str:
         """The same as JSON."""
@@ -186,9 +188,13 @@ def _plain(value: Any) -> Any:
         return value
     if kind is bytes:
         return value.decode("utf-8", "backslashreplace")
-    names = _NAMES.get(kind)
-    if names is not None:
-        return {name: _plain(getattr(value, name)) for name in names}
+    known = _NAMES.get(kind)
+    if known is not None:
+        names, get, nested = known
+        plain = dict(zip(names, get(value), strict=True))
+        for name in nested:
+            plain[name] = _plain(plain[name])
+        return plain
     if isinstance(value, Mapping):
         return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
@@ -197,8 +203,20 @@ def _plain(value: Any) -> Any:
 
 
 _AS_THEY_ARE = frozenset({str, int, float, bool, type(None)})
+_SCALAR = frozenset({"str", "int", "float", "bool", "EpochMs", "ModelName", "EventId", "None"})
+
+
+def _shape(kind: type[Any]) -> tuple[tuple[str, ...], attrgetter[Any], tuple[str, ...]]:
+    """Names, how to get them all at once, and those whose values are not plain already."""
+    found = fields(kind)
+    names = tuple(field.name for field in found)
+    nested = tuple(f.name for f in found if not set(str(f.type).split(" | ")) <= _SCALAR)
+    return names, attrgetter(*names), nested
+
+
 _NAMES = {
-    kind: tuple(field.name for field in fields(kind))
-    for kind in (Factor, Score, Engagement, Affinity, Membership, OpenExample)
+    kind: _shape(kind) for kind in (Factor, Score, Engagement, Affinity, Membership, OpenExample)
 }
+_FLAT = ("attributes", "features")
+"""Their values are plain already."""
 _SHOWN = tuple(field.name for field in fields(Profile) if field.name != "selection")

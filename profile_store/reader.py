@@ -52,7 +52,7 @@ from profile_store.selection import Selection
 from profile_store.similar import MOST, By, Sample, Similar, answer, nearest, people_of
 from profile_store.snapshots import current_snapshots
 from profile_store.standing import Standing, standings
-from profile_store.stored import fetch
+from profile_store.stored import LinksSeen, fetch
 from profile_store.timelines import TimelinePage, entries, question, turned
 from profile_store.tombstones import deleted_at
 from profile_store.volumes import DailyVolumes, daily_volumes
@@ -87,6 +87,7 @@ class AsyncProfileStore:
         self._known: tuple[Installation, Keys, Catalog] | None = None
         self._audiences: Layouts = {}
         self._sample = Sample(self._link)
+        self._links = LinksSeen()
         self._declared = RecentDatasets(DatasetShelf(self._link))
 
     async def get(
@@ -139,7 +140,9 @@ class AsyncProfileStore:
         reading = await self._declared.reading(policy)
         if reading.ordering.ttl_ms:
             reading = replace(reading, now=await self._moments(keys, starts, at, anew))
-        stored = await fetch(self._link, keys, starts, selection, reading) if starts else []
+        stored = []
+        if starts:
+            stored = await fetch(self._link, keys, starts, selection, reading, self._links)
         if unknown(stored, self._audiences):
             self._audiences = (await self.definitions()).layouts
         known = installation, catalog
@@ -311,6 +314,11 @@ class AsyncProfileStore:
         installation, keys, catalog = self._known or await self._learn()
         async for frame in frames(self._link, keys, installation, catalog, most):
             yield frame
+
+    def forget(self) -> None:
+        """Keep no name of anybody in memory: somebody was deleted."""
+        self._links.clear()
+        self._sample.forget()
 
     async def catalog(self) -> Catalog:
         """Features and models of the rows that workers write now."""

@@ -3,33 +3,73 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-
-import numpy as np
+from collections.abc import Container, Iterator, Sequence
+from functools import lru_cache
+from struct import Struct
 
 from afflux.identity import Edges
 from afflux.names import EpochMs, EventId, Identity, ModelName
 from afflux.outcomes import ModelSpec
-from afflux.scoring import BUCKETS, points
+from afflux.scoring import BUCKETS
 from afflux.wording import say
+from profile_store.errors import UnknownLayout
 from profile_store.installation import Installation
-from profile_store.layouts import Layout, decode, layout_id
+from profile_store.layouts import Layout, layout_id
 from profile_store.profile import Factor, OpenExample, Score
-from profile_store.short_floats import short_floats
+from profile_store.row_fields import RowFields
+from profile_store.short_floats import float_of_bits, shortest
 from profile_store.stored import Stored
 
-_SCORE = ("value", "previous", "version", "percentile", "bucket", "trusted")
+_SINGLE = Struct("<f")
+
+
+class Reader:
+    """Reads rows of one layout; made once for each."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.served, self.fragment = RowFields(layout.served), RowFields(layout.fragment)
+        self.predicts = [spec.outcome.describe() for spec in layout.models]
+        self.amount = [spec.link == "amount" for spec in layout.models]
+
+    def row(self, stored: Stored) -> bytes:
+        """The served row. Raises UnknownLayout where it is shorter than its layout."""
+        data = stored.served or b""
+        if len(data) < self.served.size:
+            raise UnknownLayout(f"a row has not the {self.served.size} bytes of its layout")
+        return data
+
+    def whole(self, fragment: bytes) -> bytes:
+        """The fragment. Raises UnknownLayout where it has another size."""
+        if len(fragment) != self.fragment.size:
+            raise UnknownLayout(f"a row has not the {self.fragment.size} bytes of its layout")
+        return fragment
+
+
+_readers: dict[int, Reader] = {}
+
+
+def reader_of(layout: Layout) -> Reader:
+    """The reader of a layout."""
+    known = _readers.get(layout.id)
+    if known is None or known.layout is not layout:
+        known = _readers[layout.id] = Reader(layout)
+    return known
 
 
 def scores(person: Sequence[Stored], installation: Installation) -> dict[ModelName, Score]:
     """The latest score of each model, by (event time, identity)."""
-    latest: dict[ModelName, Score] = {}
+    found: list[tuple[int, Identity, bytes, Reader]] = []
     for stored in person:
-        if stored.served is None:
-            continue
-        for score in _row_scores(stored, installation.layout(layout_id(stored.served))):
-            other = latest.get(score.model)
-            if other is None or _age(score) > _age(other):
+        if stored.served is not None:
+            reader = reader_of(installation.layout(layout_id(stored.served)))
+            row = reader.row(stored)
+            found.append((reader.served.one("as_of_ts", row), stored.identity, row, reader))
+    found.sort(key=lambda one: one[:2], reverse=True)
+    latest: dict[ModelName, Score] = {}
+    for as_of, identity, row, reader in found:
+        if len(latest) < len(reader.layout.models):
+            for score in list(_row_scores(as_of, identity, row, reader, latest.keys())):
                 latest[score.model] = score
     return latest
 
@@ -40,107 +80,141 @@ def cluster(person: Sequence[Stored], installation: Installation) -> int | None:
     for stored in person:
         if stored.served is None:
             continue
-        layout = installation.layout(layout_id(stored.served))
-        if "cluster" in (layout.served.names or ()):
-            (row,) = decode([stored.served[: layout.served.itemsize]], layout.served)
-            if row["cluster"]:
-                found = int(row["as_of_ts"]), bytes(stored.identity), int(row["cluster"])
-                latest = found if latest is None else max(latest, found)
+        reader = reader_of(installation.layout(layout_id(stored.served)))
+        row = reader.row(stored)
+        if "cluster" in reader.served and (id := reader.served.one("cluster", row)):
+            found = reader.served.one("as_of_ts", row), bytes(stored.identity), id
+            latest = found if latest is None else max(latest, found)
     return None if latest is None else latest[2]
 
 
 def fresh_scores(identity: Identity, served: bytes, layout: Layout) -> dict[ModelName, Score]:
     """Scores of one served row that was made to be read."""
-    made = Stored(identity, None, Edges(), served)
-    return {score.model: score for score in _row_scores(made, layout)}
+    reader = reader_of(layout)
+    row = reader.row(Stored(identity, None, Edges(), served))
+    as_of = reader.served.one("as_of_ts", row)
+    return {s.model: s for s in _row_scores(as_of, identity, row, reader)}
 
 
-def _age(score: Score) -> tuple[int, bytes]:
-    return score.event_time, score.identity
-
-
-def _row_scores(stored: Stored, layout: Layout) -> Iterator[Score]:
-    data = stored.served or b""
-    size = layout.served.itemsize
-    (row,) = decode([data[:size]], layout.served)
-    event_id = EventId(data[size:].decode("utf-8", "replace"))
-    amount = np.array([spec.link == "amount" for spec in layout.models], np.bool_)
-    score = points(row["value"], row["percentile"], amount)
-    as_of = EpochMs(int(row["as_of_ts"]))
-    offset = int(row["as_of_offset"]) if event_id else -1
-    columns = zip(*(row[name].tolist() for name in _SCORE), score.tolist(), strict=True)
-    for m, (value, previous, version, percentile, bucket, trusted, points_) in enumerate(columns):
-        if math.isnan(value):
+def _row_scores(
+    as_of: int, identity: Identity, row: bytes, reader: Reader, known: Container[ModelName] = ()
+) -> Iterator[Score]:
+    """Of the models that are not among `known`."""
+    fields, models = reader.served, reader.layout.models
+    event_id = EventId(row[fields.size :].decode("utf-8", "replace"))
+    offset = fields.one("as_of_offset", row) if event_id else -1
+    previous, version = fields.flat("previous", row), fields.flat("version", row)
+    percentile, bucket = fields.flat("percentile", row), fields.flat("bucket", row)
+    trusted = fields.flat("trusted", row)
+    factors = _factors(reader, row)
+    interval = fields.flat("interval", row) if "interval" in fields else ()
+    for m, value in enumerate(fields.flat("value", row)):
+        name = models[m].name
+        if value != value or name in known:  # not a number: never scored
             continue
-        spec = layout.models[m]
+        before = previous[m]
         yield Score(
-            model=spec.name,
-            predicts=spec.outcome.describe(),
-            version=f"{version:016x}",
-            value=value,
-            score=points_,
-            percentile=percentile,
-            bucket=BUCKETS[bucket],
-            trusted=bool(trusted),
-            factors=_factors(layout, row, m),
-            previous=None if math.isnan(previous) else previous,
-            interval=_interval(row, m),
-            identity=stored.identity,
-            event_id=event_id,
-            event_time=as_of,
-            event_offset=offset,
+            name,
+            reader.predicts[m],
+            f"{version[m]:016x}",
+            value,
+            percentile[m] if reader.amount[m] else _percent(value),
+            percentile[m],
+            BUCKETS[bucket[m]],
+            bool(trusted[m]),
+            factors[m],
+            None if before != before else before,
+            identity,
+            event_id,
+            EpochMs(as_of),
+            offset,
+            _interval(interval, m),
         )
 
 
-def _interval(row: np.void, model: int) -> tuple[float, float] | None:
+def _percent(value: float) -> int:
+    """As `afflux.scoring.points` has it of a probability: float32 arithmetic, half to even."""
+    percent: float = _SINGLE.unpack(_SINGLE.pack(100.0 * min(max(value, 0.0), 1.0)))[0]
+    return round(percent)
+
+
+def _interval(interval: Sequence[float], model: int) -> tuple[float, float] | None:
     """None in layouts from before there were intervals, too."""
-    if "interval" not in (row.dtype.names or ()):
+    if not interval:
         return None
-    low, high = row["interval"][model].tolist()
+    low, high = interval[2 * model : 2 * model + 2]
     return None if math.isnan(low) else (low, high)
 
 
-def _factors(layout: Layout, row: np.void, model: int) -> tuple[Factor, ...]:
-    factor = row["factor"][model].tolist()
-    contribution = short_floats(row["contribution"][model])
-    if "factor_value" not in (row.dtype.names or ()):
-        return tuple(
-            Factor(layout.features[f], layout.phrases[f], c)
-            for f, c in zip(factor, contribution, strict=True)
-            if c
-        )
-    values = short_floats(row["factor_value"][model])
-    return tuple(
-        Factor(layout.features[f], say(layout.features[f], float(v)), c, short)
-        for f, c, v, short in zip(
-            factor, contribution, row["factor_value"][model], values, strict=True
-        )
-        if c
+def _factors(reader: Reader, row: bytes) -> list[tuple[Factor, ...]]:
+    """Of each model."""
+    fields, layout = reader.served, reader.layout
+    factor, contribution = fields.flat("factor", row), fields.bits("contribution", row)
+    told = "factor_value" in fields
+    values: Sequence[int | None] = (
+        fields.bits("factor_value", row) if told else [None] * len(factor)
     )
+    width = len(factor) // max(1, len(layout.models))
+    found = []
+    for m in range(len(layout.models)):
+        part = range(m * width, (m + 1) * width)
+        found.append(
+            tuple(
+                _factor(layout.features[factor[i]], layout.phrases[factor[i]], c, values[i])
+                for i in part
+                if (c := shortest(contribution[i]))
+            )
+        )
+    return found
+
+
+def _factor(feature: str, phrase: str, contribution: float, bits: int | None) -> Factor:
+    if bits is None:
+        return Factor(feature, phrase, contribution)
+    return Factor(feature, _said(feature, bits), contribution, shortest(bits))
+
+
+@lru_cache(maxsize=1 << 15)
+def _said(feature: str, bits: int) -> str:
+    """People have the same values over and over: there are no more than 65,536 of a feature."""
+    return say(feature, float_of_bits(bits))
 
 
 def open_examples(person: Sequence[Stored], installation: Installation) -> Iterator[OpenExample]:
     """What is being waited for, by identity, time and model."""
     for stored in sorted(person, key=lambda one: one.identity):
         if stored.fragment is not None:
-            layout = installation.layout(layout_id(stored.fragment))
-            (row,) = decode([stored.fragment], layout.fragment)
-            for slot in np.argsort(row["slot_ts"], kind="stable").tolist():
-                for m, spec in enumerate(layout.models):
-                    if int(row["slot_open"][slot]) >> m & 1:
-                        opened = int(row["slot_ts"][slot])
-                        yield _example(stored, spec, opened, _slot(stored, installation, slot, m))
+            reader = reader_of(installation.layout(layout_id(stored.fragment)))
+            row = reader.whole(stored.fragment)
+            waiting = reader.fragment.flat("slot_open", row)
+            if any(waiting):
+                opened = reader.fragment.flat("slot_ts", row)
+                slots = sorted(range(len(opened)), key=opened.__getitem__)
+                yield from _waited_for(stored, reader, installation, waiting, opened, slots)
 
 
-def _slot(
-    stored: Stored, installation: Installation, slot: int, model: int
-) -> tuple[float | None, int]:
-    """The value served with an opening and its snapshot."""
-    if stored.served is None:
-        return None, 0
-    layout = installation.layout(layout_id(stored.served))
-    (row,) = decode([stored.served[: layout.served.itemsize]], layout.served)
-    return float(row["slot_value"][slot][model]), int(row["slot_version"][slot][model])
+def _waited_for(
+    stored: Stored,
+    reader: Reader,
+    installation: Installation,
+    waiting: Sequence[int],
+    opened: Sequence[int],
+    slots: Sequence[int],
+) -> Iterator[OpenExample]:
+    values: Sequence[float] = ()
+    versions: Sequence[int] = ()
+    width = 0
+    if stored.served is not None:
+        other = reader_of(installation.layout(layout_id(stored.served)))
+        served, width = other.row(stored), len(other.layout.models)
+        values = other.served.flat("slot_value", served)
+        versions = other.served.flat("slot_version", served)
+    for slot in slots:
+        for m, spec in enumerate(reader.layout.models):
+            if waiting[slot] >> m & 1:
+                at = slot * width + m
+                said = (values[at], versions[at]) if width else (None, 0)
+                yield _example(stored, spec, opened[slot], said)
 
 
 def _example(

@@ -57,26 +57,60 @@ _OF_SERVED = ("scores", "open_examples", "cluster", "engagement")
 """Fields that are read from the served row."""
 
 
+class LinksSeen:
+    """Who was linked to whom when they were read last: what to read in the same round trip.
+
+    It is never an answer: links are read each time, and whoever is not linked any more is left out.
+    """
+
+    def __init__(self, most: int = 1 << 16) -> None:
+        self._most = most
+        self._others: dict[Identity, list[Identity]] = {}
+
+    def guess(self, start: Identity) -> list[Identity]:
+        """An identity and those that were linked to it."""
+        return self._others.get(start) or [start]
+
+    def saw(self, profile: list[Identity]) -> None:
+        """The identities that belong together, the one that was asked for first."""
+        if len(profile) == 1:
+            self._others.pop(profile[0], None)
+            return
+        self._others[profile[0]] = profile
+        if len(self._others) > self._most:
+            del self._others[next(iter(self._others))]
+
+    def clear(self) -> None:
+        """Name nobody any longer."""
+        self._others.clear()
+
+
 async def fetch(
     link: Link,
     keys: Keys,
     starts: Sequence[Identity],
     selection: Selection,
     reading: Reading,
+    seen: LinksSeen | None = None,
 ) -> list[list[Stored]]:
     """For each start, what is stored of the identities of its profile, itself first.
 
-    One round trip, and one more for each hop from identity to identity, for all together.
+    One round trip, and one more for each hop from identity to identity, for all together; none
+    more where `seen` knows them already.
     """
     known: dict[Identity, Stored] = {}
-    profiles = [[start] for start in starts]
+    graph = reading.policy.stitching == "graph"
+    profiles = [seen.guess(start) if seen and graph else [start] for start in starts]
     while True:
         missing = {i: None for profile in profiles for i in profile if i not in known}
         if not missing:
+            if seen and graph:
+                for profile in profiles:
+                    seen.saw(profile)
             return [[known[identity] for identity in profile] for profile in profiles]
         for stored in await _fetch_rows(link, keys, list(missing), selection, reading.records):
             known[stored.identity] = stored
-        if reading.policy.stitching == "graph":
+        if graph:
             profiles = [_reached(start, known) for start in starts]
 
 

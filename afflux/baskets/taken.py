@@ -31,10 +31,11 @@ def fold_interests(work: Workspace, events: EventColumns, s: Stretch, one_in: in
     if basket is None or not basket.any():
         work.interests.fold(events, s.index)
         return
-    part = running_sum(basket.astype(np.int64), s.start)
+    # A basket that its row begins with begins no part: each part costs its own rounds.
+    part = running_sum((basket & ~s.start).astype(np.int64), s.start)
     for i in range(int(part.max()) + 1):
         here = part == i
-        first = here & basket
+        first = here & basket & (s.start if i == 0 else ~s.start)
         if first.any():
             work.baskets.parts.append(_taken(work, events, s.take(first)))
         work.interests.fold(events, s.index[here])
