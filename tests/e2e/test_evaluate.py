@@ -99,7 +99,7 @@ def test_next_baskets_beside_baselines(tmp_path: Path, monkeypatch: pytest.Monke
         ("a;b\n1;2\n", {}, [], 5, "parted by a semicolon"),
         ("event,who,kind,at,paid,units\n1,a,commerce.purchases,x,1,1\n", {}, [], 6, "row 1: 'x'"),
         ("x", {"identity": {}}, [], 4, "`identity.column` is missing"),
-        ("x", {}, ["--outcome", "no such within 1d"], 1, "^^^^"),
+        ("x", {}, ["--outcome", "no commerce.purchases within soon"], 1, "^^^^"),
         ("x", {}, ["--model", "none"], 1, "no model 'none'"),
         ("x", {}, ["--from", "soon"], 1, "no day"),
         ("x", {}, ["--model", "next_basket_product"], 4, "`items.product` in the mapping"),

@@ -72,7 +72,7 @@ def test_a_worker_waits_for_its_servers_and_stops_on_a_log_that_is_not_its_own(
             with EmbeddedBroker(port=kafka):
                 until(lambda: "afflux topics create" in worker.said)
                 done = afflux("topics", "create", cwd=tmp_path, env=worker.env)
-                assert done.stdout.count("created ") == 8
+                assert done.stdout.count("created ") == 10
                 until(worker.is_healthy, 60)
                 assert worker.stop() == 0
                 assert worker.said.count("waiting: Redis") == 1

@@ -14,13 +14,13 @@ from afflux.names import EVENTS, Identity
 from afflux.outcome import Control
 from afflux.shards import murmur2
 from core_cases import CATALOG
-from enrich_rig import Logs, Worker
+from enrich_rig import TIMELINES, Logs, Worker
 from enrich_workload import DAY, _control, workload
 from profile_store.memory import MemoryShardStore
 from verify_rig import Checker
 
 SHARDS, PARTITIONS = 16, 4
-SETTINGS = StepSettings(SHARDS)
+SETTINGS = StepSettings(SHARDS, timelines=TIMELINES)
 
 Fault = Callable[[MemoryShardStore], str]
 """Spoils a store; the field that must be named."""
@@ -41,7 +41,9 @@ def folded(records: int = 900, most: int = 50, expiry: Expiry | None = None) -> 
         await worker.drain(random.Random(2), most)
 
     asyncio.run(run())
-    return Checker(store, logs, StepSettings(SHARDS, expiry=expiry or Expiry()))
+    return Checker(
+        store, logs, StepSettings(SHARDS, expiry=expiry or Expiry(), timelines=TIMELINES)
+    )
 
 
 @pytest.fixture(scope="module")

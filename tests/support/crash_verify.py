@@ -10,7 +10,7 @@ from afflux.limits import StepSettings
 from afflux.names import Identity
 from core_cases import CATALOG
 from crash_site import PARTITIONS, SHARDS, Site
-from enrich_rig import SECRET
+from enrich_rig import SECRET, TIMELINES
 from profile_store.audience_store import AudienceStore
 from profile_store.evidence import Evidence, read_evidence
 from profile_store.redis_store import RedisShardStore
@@ -21,6 +21,9 @@ from streams.verify.findings import Report
 from streams.verify.log import KafkaLog
 from streams.verify.people import choose
 
+SETTINGS = StepSettings(SHARDS, timelines=TIMELINES)
+"""Those of the workers."""
+
 
 def verify(site: Site, most: int = 0, seed: int = 0) -> Report:
     """Everybody, or so many, in every partition."""
@@ -29,7 +32,7 @@ def verify(site: Site, most: int = 0, seed: int = 0) -> Report:
 
 async def _verify(site: Site, most: int, seed: int) -> Report:
     store = RedisShardStore(site.where, SHARDS)
-    loop, rules = asyncio.get_running_loop(), Rules(CATALOG, StepSettings(SHARDS), PARTITIONS)
+    loop, rules = asyncio.get_running_loop(), Rules(CATALOG, SETTINGS, PARTITIONS)
     report = Report()
 
     def read(shard: int, people: Sequence[Identity]) -> tuple[bytes, list[Evidence]]:

@@ -20,6 +20,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """This process's environment without settings of its own, so that nothing leaks in."""
     clean = {n: v for n, v in os.environ.items() if not n.startswith("AFFLUX_")}
     clean["PYTHONPATH"] = str(ROOT)
+    clean["COLUMNS"] = "160"  # a wide terminal, in which names in tables stay whole
     if "AFFLUX_CACHE_DIR" in os.environ:
         clean["AFFLUX_CACHE_DIR"] = os.environ["AFFLUX_CACHE_DIR"]
     return {**clean, **(extra or {})}

@@ -14,14 +14,14 @@ from store_redis import RedisProcess
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[list[RedisProcess]]:
+def shard_server() -> Iterator[list[RedisProcess]]:
     """One server for all tests of the module, each finds it empty."""
     with RedisProcess() as process:
         yield [process]
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[list[RedisProcess]]:
+def shard_cluster() -> Iterator[list[RedisProcess]]:
     """Masters of a cluster for all tests of the module, each finds them empty."""
     with masters() as nodes:
         yield nodes
@@ -34,7 +34,7 @@ async def harness(request: pytest.FixtureRequest) -> AsyncIterator[Harness]:
         yield memory_harness()
         return
     nodes: list[RedisProcess] = request.getfixturevalue(
-        "server" if request.param == "redis" else "cluster"
+        "shard_server" if request.param == "redis" else "shard_cluster"
     )
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(redis.Redis(port=node.port)) for node in nodes]
